@@ -1,0 +1,59 @@
+-- requires: ledger/raw_write.sql
+-- The triggers on an asset's store. They fire in the order of their names: first who may write, then
+-- the readable refusal of a negative balance, last the record, after every trigger of the app itself.
+CREATE OR REPLACE FUNCTION bursar.attach_guards(
+    p_asset text, p_store regclass, p_owner_column name, p_balance_column name
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_arguments CONSTANT text := format('%L, %L, %L', p_asset, p_owner_column, p_balance_column);
+    v_stranger text;
+    v_template text;
+BEGIN
+    -- A WHEN clause sees the role that writes, before any SECURITY DEFINER function changes it.
+    v_stranger := format(
+        'NOT (pg_has_role(current_user, ''bursar_operator'', ''MEMBER'')
+            OR pg_has_role(current_user, ''service_role'', ''MEMBER'')
+            OR pg_has_role(current_user, %L, ''MEMBER''))',
+        (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = p_store));
+
+    FOREACH v_template IN ARRAY ARRAY[
+        'CREATE OR REPLACE TRIGGER a_bursar_writers_insert BEFORE INSERT ON %1$s FOR EACH ROW
+            WHEN (NEW.%2$I <> 0 AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
+        'CREATE OR REPLACE TRIGGER a_bursar_writers_update BEFORE UPDATE ON %1$s FOR EACH ROW
+            WHEN ((NEW.%2$I, NEW.%5$I, NEW.bursar_held, NEW.bursar_seq, NEW.bursar_status)
+                IS DISTINCT FROM (OLD.%2$I, OLD.%5$I, OLD.bursar_held, OLD.bursar_seq,
+                OLD.bursar_status) AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
+        'CREATE OR REPLACE TRIGGER a_bursar_writers_delete BEFORE DELETE ON %1$s FOR EACH ROW
+            WHEN (OLD.%2$I <> 0 AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
+        'CREATE OR REPLACE TRIGGER enforce_non_negative_balance
+            BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW
+            WHEN (NEW.%2$I < 0) EXECUTE FUNCTION public.prevent_negative_balance(%2$L)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_insert BEFORE INSERT ON %1$s FOR EACH ROW
+            EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON %1$s FOR EACH ROW
+            WHEN (NEW.%2$I <> 0) EXECUTE FUNCTION bursar.record_raw_insert(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON %1$s FOR EACH ROW
+            WHEN ((NEW.%2$I IS DISTINCT FROM OLD.%2$I AND NEW.bursar_seq = OLD.bursar_seq)
+                OR NEW.%5$I IS DISTINCT FROM OLD.%5$I)
+            EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_delete BEFORE DELETE ON %1$s FOR EACH ROW
+            EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_truncate BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT
+            EXECUTE FUNCTION bursar.refuse_truncate()']
+    LOOP
+        EXECUTE format(
+            v_template, p_store, p_balance_column, v_arguments, v_stranger, p_owner_column);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.attach_guards(text, regclass, name, name) IS
+    'Puts the ledger''s triggers on an asset''s store.';
+REVOKE ALL ON FUNCTION bursar.attach_guards(text, regclass, name, name)
+    FROM PUBLIC, anon, authenticated;
+
+-- The ledger's own wallets, whose rows name their asset.
+SELECT bursar.attach_guards('', 'bursar.wallet', 'owner_id', 'balance');

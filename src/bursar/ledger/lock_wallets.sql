@@ -1,0 +1,52 @@
+-- requires: ledger/build_stores.sql
+-- requires: ledger/expire_holds.sql
+-- Locks every wallet named, once, sorted by (asset, owner), payers and payees together, and answers
+-- their states in that order. System wallets have no row and are left out. Lapsed holds of the locked
+-- wallets are expired first, so that what they set aside counts as available.
+CREATE OR REPLACE FUNCTION bursar.lock_wallets(
+    p_assets text[], p_owner_ids text[], p_wait boolean
+) RETURNS bursar.wallet_state[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_states bursar.wallet_state[];
+    v record;
+BEGIN
+    FOR v IN
+        SELECT u.asset, array_agg(u.owner_id ORDER BY u.owner_id COLLATE "C") AS owner_ids
+        FROM (SELECT DISTINCT t.asset, t.owner_id FROM unnest(p_assets, p_owner_ids)
+            AS t (asset, owner_id) WHERE t.owner_id NOT LIKE 'system:%') AS u
+        GROUP BY u.asset ORDER BY u.asset COLLATE "C"
+    LOOP
+        v_states := v_states || bursar.lock_asset(v.asset, v.owner_ids, p_wait);
+    END LOOP;
+    IF EXISTS (SELECT FROM unnest(v_states) AS s WHERE s.held > 0) THEN
+        v_states := bursar.expire_lapsed(v_states);
+    END IF;
+    RETURN v_states;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.lock_wallets(text[], text[], boolean) IS
+    'Locks wallets in the one lock order and answers their states.';
+REVOKE ALL ON FUNCTION bursar.lock_wallets(text[], text[], boolean)
+    FROM PUBLIC, anon, authenticated;
+
+-- Writes wallets, each to its asset's store.
+CREATE OR REPLACE FUNCTION bursar.write_wallets(p_states bursar.wallet_state[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_asset text;
+BEGIN
+    FOR v_asset IN SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1 LOOP
+        PERFORM bursar.write_asset(v_asset, p_states);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.write_wallets(bursar.wallet_state[]) IS
+    'Writes the states of locked wallets to where they live.';
+REVOKE ALL ON FUNCTION bursar.write_wallets(bursar.wallet_state[]) FROM PUBLIC, anon, authenticated;

@@ -1,0 +1,155 @@
+-- requires: ledger/gate.sql
+-- requires: ledger/refused.sql
+-- requires: ledger/caller.sql
+-- What happens when a balance is written by other hands than the kernel's: an operator, a service, an
+-- app's own older function. The row's lock is the wallet's lock, so the trigger that turns the write
+-- into an entry runs under it and nothing is lost. The kernel moves the sequence with every balance
+-- it writes; whoever leaves the sequence alone is a raw writer.
+
+-- Records one raw change: a transaction and its two entries.
+CREATE OR REPLACE FUNCTION bursar.record_raw(
+    p_asset text, p_owner_id text, p_amount bigint, p_seq bigint, p_balance bigint, p_reason text
+) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_id bigint := nextval('bursar.transaction_id_seq');
+BEGIN
+    INSERT INTO bursar.transaction (
+        id, verb, asset, owner_id, amount, reason, actor, created_at)
+    VALUES (v_id, 'adjust', p_asset, p_owner_id, p_amount, p_reason,
+        'sql:' || bursar.caller_role(), bursar.clock());
+    INSERT INTO bursar.entry
+    VALUES (v_id, 1, p_asset, p_owner_id, p_amount, p_seq, p_balance, 'adjusted'),
+        (v_id, 2, p_asset, 'system:adjustment', -p_amount, NULL, NULL, 'adjusted');
+    RETURN v_id;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.record_raw(text, text, bigint, bigint, bigint, text) IS
+    'Records a change of a balance that plain SQL made.';
+REVOKE ALL ON FUNCTION bursar.record_raw(text, text, bigint, bigint, bigint, text)
+    FROM PUBLIC, anon, authenticated;
+
+-- The row trigger of every store. Arguments: asset (empty where the row says it), owner column,
+-- balance column.
+CREATE OR REPLACE FUNCTION bursar.record_raw_write() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_row CONSTANT jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END;
+    v_asset CONSTANT text := coalesce(nullif(TG_ARGV[0], ''), v_row ->> 'asset');
+    v_owner_id CONSTANT text := v_row ->> TG_ARGV[1];
+    v_balance bigint := (v_row ->> TG_ARGV[2])::bigint;
+    v_change bigint;
+BEGIN
+    -- Operators go on working while changes are paused; everybody else stops here.
+    IF NOT pg_has_role(bursar.caller_role(), 'bursar_operator', 'MEMBER')
+        AND NOT bursar.enter_gate()
+    THEN
+        PERFORM bursar.raise_refusal(bursar.refused(lower(TG_OP), 'DEGRADED'));
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        -- A wallet that was deleted and comes back goes on where its entries ended.
+        NEW.bursar_held := 0;
+        NEW.bursar_seq := (SELECT coalesce(max(seq), 0) FROM bursar.entry
+            WHERE owner_id = v_owner_id AND asset = v_asset AND seq IS NOT NULL)
+            + (v_balance <> 0)::integer;
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        IF OLD.bursar_held > 0 THEN
+            RAISE EXCEPTION 'The wallet of % has an open hold and cannot be deleted.', v_owner_id
+                USING ERRCODE = 'restrict_violation', HINT = 'Release its holds first.';
+        END IF;
+        IF v_balance <> 0 THEN
+            PERFORM bursar.record_raw(
+                v_asset, v_owner_id, -v_balance, OLD.bursar_seq + 1, 0, 'deleted by SQL');
+        END IF;
+        RETURN OLD;
+    END IF;
+
+    IF to_jsonb(OLD) ->> TG_ARGV[1] IS DISTINCT FROM v_owner_id THEN
+        RAISE EXCEPTION 'A wallet cannot change its owner.'
+            USING ERRCODE = 'restrict_violation', HINT = 'Use bursar.transfer.';
+    END IF;
+    v_change := v_balance - (to_jsonb(OLD) ->> TG_ARGV[2])::bigint;
+    IF v_change <> 0 THEN
+        NEW.bursar_seq := OLD.bursar_seq + 1;
+        PERFORM bursar.record_raw(
+            v_asset, v_owner_id, v_change, NEW.bursar_seq, v_balance, 'updated by SQL');
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.record_raw_write() IS
+    'Trigger of every store: turns a raw change of a balance into an entry.';
+REVOKE ALL ON FUNCTION bursar.record_raw_write() FROM PUBLIC, anon, authenticated;
+
+-- An INSERT may still turn into an UPDATE (ON CONFLICT) after its BEFORE triggers, so the entry of an
+-- opening balance waits until the row is there. Arguments as above.
+CREATE OR REPLACE FUNCTION bursar.record_raw_insert() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_balance CONSTANT bigint := (to_jsonb(NEW) ->> TG_ARGV[2])::bigint;
+BEGIN
+    PERFORM bursar.record_raw(coalesce(nullif(TG_ARGV[0], ''), to_jsonb(NEW) ->> 'asset'),
+        to_jsonb(NEW) ->> TG_ARGV[1], v_balance, NEW.bursar_seq, v_balance, 'inserted by SQL');
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.record_raw_insert() IS
+    'Trigger of every store: the entry of an opening balance.';
+REVOKE ALL ON FUNCTION bursar.record_raw_insert() FROM PUBLIC, anon, authenticated;
+
+-- Signed-in and anonymous roles never write a balance, whatever was granted to them.
+CREATE OR REPLACE FUNCTION bursar.refuse_raw_write() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'Role % may not write balances of %.', current_user, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege',
+        HINT = 'Balances are changed through functions such as purchase_reward.';
+END
+$$;
+
+COMMENT ON FUNCTION bursar.refuse_raw_write() IS
+    'Trigger of every store: refuses writers who are neither operator nor service.';
+REVOKE ALL ON FUNCTION bursar.refuse_raw_write() FROM PUBLIC, anon, authenticated;
+
+CREATE OR REPLACE FUNCTION bursar.refuse_truncate() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'TRUNCATE of % is refused: it holds wallets.', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation', HINT = 'DELETE rows; each deletion becomes an entry.';
+END
+$$;
+
+COMMENT ON FUNCTION bursar.refuse_truncate() IS 'Trigger of every store: refuses TRUNCATE.';
+REVOKE ALL ON FUNCTION bursar.refuse_truncate() FROM PUBLIC, anon, authenticated;
+
+-- The readable word before the CHECK constraint speaks. Argument: balance column.
+CREATE OR REPLACE FUNCTION public.prevent_negative_balance() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'Balance cannot be negative: %.% would become %.',
+        TG_TABLE_NAME, TG_ARGV[0], to_jsonb(NEW) ->> TG_ARGV[0]
+        USING ERRCODE = 'check_violation',
+        HINT = 'Take no more than the wallet has.';
+END
+$$;
+
+COMMENT ON FUNCTION public.prevent_negative_balance() IS
+    'Trigger: refuses a negative balance in words.';
+REVOKE ALL ON FUNCTION public.prevent_negative_balance() FROM PUBLIC, anon, authenticated;

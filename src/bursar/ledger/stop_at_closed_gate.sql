@@ -1,0 +1,18 @@
+-- requires: ledger/gate.sql
+-- requires: ledger/refused.sql
+-- For tables that apps write with plain SQL: a BEFORE statement trigger that stops at a closed gate.
+CREATE OR REPLACE FUNCTION bursar.stop_at_closed_gate() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+BEGIN
+    IF NOT bursar.enter_gate() THEN
+        PERFORM bursar.raise_refusal(bursar.refused(lower(TG_OP), 'DEGRADED'));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.stop_at_closed_gate() IS
+    'Trigger: refuses a write while changes are paused.';
+REVOKE ALL ON FUNCTION bursar.stop_at_closed_gate() FROM PUBLIC, anon, authenticated;

@@ -1,0 +1,115 @@
+-- requires: ledger/attempt.sql
+-- requires: ledger/post.sql
+-- requires: ledger/count_before_repeat.sql
+-- requires: rewards/credit.sql
+-- requires: rewards/read_purchases.sql
+-- purchase_reward: a collector pays a reward's creator and owns the reward. One transaction: charge,
+-- credit, collection, log.
+--
+-- Fields: reward_id, collector_id, [expected_price], caller {role, sub}, [key], [principal], [actor].
+-- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, NOT_AUTHORIZED, REWARD_NOT_FOUND,
+-- SELF_PURCHASE, ALREADY_COLLECTED, REWARD_INACTIVE, PRICE_CHANGED, BUSY, WALLET_CLOSED,
+-- WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
+-- Locks: the wallets of collectors and creators together, sorted. Rewards are read after the wallets
+-- and not locked: a price that changes at the same moment changed after this purchase.
+CREATE OR REPLACE FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_in bursar.purchase[] := bursar.read_purchases(p_requests);
+    v_assets text[];
+    v_owner_ids text[];
+    v_wallets bursar.wallet_state[];
+    v_requests bursar.request[];
+    v_legs bursar.leg[];
+    v_outcomes jsonb[];
+BEGIN
+    SELECT array_agg('credit'::text), array_agg(o.owner_id::text) INTO v_assets, v_owner_ids
+    FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id))
+        AS o (owner_id)
+    WHERE q.refusal IS NULL;
+    v_wallets := bursar.lock_wallets(v_assets, v_owner_ids, p_wait);
+
+    IF cardinality(v_in) > 1 THEN
+        v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
+            FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')),
+                (q.n, q.collector_id || ' ' || q.reward_id)) AS k (n, name))];
+    END IF;
+
+    SELECT array_agg(ROW(q.n, CASE WHEN x.refusal IS NULL THEN 2 ELSE 0 END, 'purchase_reward',
+            'credit', q.collector_id::text, coalesce(r.cost, 0), 'reward ' || q.reward_id, q.actor,
+            NULL, NULL, NULL, q.claim, q.fingerprint, 'refuse', NULL, x.refusal,
+            CASE x.refusal WHEN 'PRICE_CHANGED'
+                THEN jsonb_build_object('expected', q.expected_price, 'price', r.cost)
+                WHEN 'MALFORMED' THEN q.details
+                ELSE jsonb_build_object('reward_id', q.reward_id) END,
+            jsonb_build_object('reward_id', q.reward_id, 'price', r.cost)
+            )::bursar.request ORDER BY q.n),
+        array_agg(ARRAY[
+            ROW(q.n, 'credit', q.collector_id::text, -r.cost, 0, 'used'),
+            ROW(q.n, 'credit', q.creator_id::text, r.cost, 0, 'earned')]::bursar.leg[] ORDER BY q.n)
+            FILTER (WHERE x.refusal IS NULL)
+    INTO v_requests, v_legs
+    FROM unnest(v_in) AS q
+    LEFT JOIN public.rewards AS r ON r.id = q.reward_id
+    LEFT JOIN public.collected_rewards AS c
+        ON c.collector_id = q.collector_id AND c.reward_id = q.reward_id
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN q.refusal IS NOT NULL THEN q.refusal
+        WHEN c.reward_id IS NOT NULL THEN 'ALREADY_COLLECTED'
+        WHEN NOT r.is_active THEN 'REWARD_INACTIVE'
+        WHEN q.expected_price <> r.cost THEN 'PRICE_CHANGED'
+        -- The reward changed hands between the look-up and the lock: ask again.
+        WHEN r.creator_id IS DISTINCT FROM q.creator_id THEN 'BUSY' END AS refusal) AS x;
+
+    v_outcomes := bursar.post(v_wallets, v_requests, v_legs,
+        '{"INSUFFICIENT_FUNDS": "Insufficient credits to purchase this reward."}');
+
+    INSERT INTO public.collected_rewards (
+        reward_id, collector_id, price, transaction_id, collected_at)
+    SELECT (o.outcome ->> 'reward_id')::uuid, (o.outcome ->> 'owner_id')::uuid,
+        (o.outcome ->> 'price')::bigint, (o.outcome ->> 'transaction_id')::bigint, bursar.clock()
+    FROM unnest(v_outcomes) AS o (outcome)
+    WHERE o.outcome ->> 'status' = 'done' AND NOT (o.outcome ->> 'replayed')::boolean;
+    RETURN to_jsonb(v_outcomes);
+END
+$$;
+
+COMMENT ON FUNCTION bursar.purchase_reward_batch(jsonb, boolean) IS
+    'Handler of purchase_reward: answers the outcomes of the first few requests, or of all.';
+REVOKE ALL ON FUNCTION bursar.purchase_reward_batch(jsonb, boolean)
+    FROM PUBLIC, anon, authenticated;
+
+CREATE OR REPLACE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS jsonb
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+    SELECT bursar.attempt('purchase_reward_batch', p_requests)
+$$;
+
+COMMENT ON FUNCTION bursar.purchase_reward(jsonb) IS 'Purchases rewards; a batch.';
+REVOKE ALL ON FUNCTION bursar.purchase_reward(jsonb) FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION bursar.purchase_reward(jsonb) TO service_role, bursar_service;
+
+-- For direct SQL callers: one purchase, as whoever is signed in; raises where it is refused.
+CREATE OR REPLACE FUNCTION public.purchase_reward(
+    p_reward_id uuid, p_collector_id uuid, p_expected_price bigint DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+    SELECT bursar.raise_refusal(bursar.purchase_reward(jsonb_build_array(jsonb_build_object(
+        'reward_id', p_reward_id,
+        'collector_id', p_collector_id,
+        'expected_price', p_expected_price,
+        'caller', bursar.caller(),
+        'actor', 'sql:' || bursar.caller_role()))) -> 0)
+$$;
+
+COMMENT ON FUNCTION public.purchase_reward(uuid, uuid, bigint) IS
+    'Charges the collector, credits the creator, records the collection. Raises where refused.';
+REVOKE ALL ON FUNCTION public.purchase_reward(uuid, uuid, bigint) FROM PUBLIC, anon;
+GRANT EXECUTE ON FUNCTION public.purchase_reward(uuid, uuid, bigint)
+    TO authenticated, service_role, bursar_service;
