@@ -1,5 +1,6 @@
 -- The reward store: what is on sale, who collected what, and the wallets of the asset `credit`.
-CREATE TABLE public.rewards (
+-- Tables that a way down left standing, because they held rows, are taken up again as they are.
+CREATE TABLE IF NOT EXISTS public.rewards (
     id uuid CONSTRAINT rewards_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
     creator_id uuid NOT NULL,
     name text NOT NULL CONSTRAINT rewards_name_length CHECK (length(name) BETWEEN 1 AND 200),
@@ -9,11 +10,11 @@ CREATE TABLE public.rewards (
     is_active boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-CREATE INDEX rewards_creator_id_idx ON public.rewards (creator_id);
-CREATE INDEX rewards_active_created_at_idx ON public.rewards (created_at DESC) WHERE is_active;
+CREATE INDEX IF NOT EXISTS rewards_creator_id_idx ON public.rewards (creator_id);
+CREATE INDEX IF NOT EXISTS rewards_active_created_at_idx ON public.rewards (created_at DESC) WHERE is_active;
 
 -- Collecting twice is impossible for every writer: the key says so.
-CREATE TABLE public.collected_rewards (
+CREATE TABLE IF NOT EXISTS public.collected_rewards (
     reward_id uuid NOT NULL
         CONSTRAINT collected_rewards_reward_id_fkey REFERENCES public.rewards (id),
     collector_id uuid NOT NULL,
@@ -22,11 +23,11 @@ CREATE TABLE public.collected_rewards (
     collected_at timestamptz NOT NULL,
     CONSTRAINT collected_rewards_pkey PRIMARY KEY (collector_id, reward_id)
 );
-CREATE INDEX collected_rewards_reward_id_idx ON public.collected_rewards (reward_id);
-CREATE INDEX collected_rewards_collected_at_idx ON public.collected_rewards USING brin (collected_at);
+CREATE INDEX IF NOT EXISTS collected_rewards_reward_id_idx ON public.collected_rewards (reward_id);
+CREATE INDEX IF NOT EXISTS collected_rewards_collected_at_idx ON public.collected_rewards USING brin (collected_at);
 
 -- The table is the wallet. The kernel's columns and guards are added when the asset is registered.
-CREATE TABLE public.user_credits (
+CREATE TABLE IF NOT EXISTS public.user_credits (
     user_id uuid CONSTRAINT user_credits_pkey PRIMARY KEY,
     balance bigint NOT NULL DEFAULT 0
         CONSTRAINT user_credits_balance_non_negative CHECK (balance >= 0),
