@@ -1,0 +1,49 @@
+"""Correct a balance by hand, in either direction."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from bursar.ledger.answer import typed
+from bursar.ledger.calls import Calls, request_of
+from bursar.model import Outcome, PrincipalClass
+
+
+async def adjust(
+    calls: Calls,
+    *,
+    owner_id: str,
+    asset: str,
+    amount: int,
+    shortfall: Literal["refuse", "debt"] | None = None,
+    reason: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    key: str | None = None,
+    principal: PrincipalClass = "service",
+    actor: str | None = None,
+) -> Outcome:
+    """Add `amount` minor units of `asset`, which may be negative, to `owner_id`'s wallet.
+
+    What a negative amount cannot take is refused (`shortfall="refuse"`, the default) or becomes the
+    owner's debt ("debt").
+
+    `reason` is a text of at most 200 characters, by default the verb; `metadata` is kept with the
+    transaction. `key` makes the request repeatable: the same key answers the same outcome and is
+    carried out once; without one the engine mints one. `principal` is the class the key belongs to,
+    `actor` who is journaled.
+
+    Refused, in this order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, ASSET_NOT_FOUND,
+    WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
+    Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
+    """
+    request = request_of(
+        owner_id=owner_id,
+        asset=asset,
+        amount=amount,
+        shortfall=shortfall,
+        reason=reason,
+        metadata=metadata,
+        key=key,
+        principal=principal,
+        actor=actor,
+    )
+    return typed(await calls.call("adjust", request))

@@ -1,0 +1,54 @@
+"""Outcomes as plain data: those that the engine gives by itself, and their typed form."""
+
+from typing import Any
+
+import msgspec
+
+from bursar.errors import BY_CODE, Fault
+from bursar.model import Outcome
+
+RETRY_AFTER_SECONDS = 1
+
+
+def refusal(
+    verb: str, code: str, sentence: str | None = None, details: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the outcome of a request to `verb` that is refused with `code`.
+
+    `sentence` replaces the registry's own where more can be said.
+    """
+    return {
+        "status": "refused",
+        "verb": verb,
+        "code": code,
+        "message": f"{code}: {sentence or BY_CODE[code].sentence}",
+        "details": details or {},
+        "replayed": False,
+    }
+
+
+def busy(verb: str, sentence: str | None = None) -> dict[str, Any]:
+    """Return the outcome of a request that nobody had time for; it was not carried out."""
+    return refusal(verb, "BUSY", sentence, {"retry_after_seconds": RETRY_AFTER_SECONDS})
+
+
+def is_busy(outcome: dict[str, Any]) -> bool:
+    """Say whether the database let this request go because somebody holds its wallet."""
+    return outcome.get("code") == "BUSY"
+
+
+def typed(outcome: dict[str, Any]) -> Outcome:
+    """Return an outcome as an `Outcome`; raise `Fault` when it is not one."""
+    try:
+        return msgspec.convert(outcome, Outcome)
+    except msgspec.ValidationError as error:
+        raise Fault(f"The answer is not an outcome: {error}") from error
+
+
+def refusal_details(text: Any) -> dict[str, Any]:
+    """Return the details that a raised refusal carries as JSON text, or nothing if it has none."""
+    try:
+        details = msgspec.json.decode(text or "{}")
+    except (msgspec.MsgspecError, TypeError):
+        return {}
+    return details if isinstance(details, dict) else {}

@@ -1,0 +1,231 @@
+"""A lane: one connection, one batch on its way at a time, and the line of those who wait.
+
+There is no timer that gathers. An idle lane sends what has arrived in this turn of the event loop;
+while it waits for the answer, requests pile up and leave together as the next batch. So a lone
+request is not delayed, and the busier it gets, the larger the batches grow.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bursar.errors import BursarError, Fault, OutcomeUnknown
+from bursar.ledger.answer import busy, is_busy
+from bursar.ledger.calls import Carries
+from bursar.ledger.gather import Line
+from bursar.ledger.parcel import Answer, Body, Parcel
+from bursar.ledger.statistics import Statistics
+from bursar.ledger.wire import Lost, Rejected, TimedOut, Undone
+from bursar.settings import Settings
+
+BACKOFF_SECONDS_MAX = 2.0
+
+OnBatch = Callable[[str, Sequence[dict[str, Any]], float], None]
+_dice = random.SystemRandom()
+_log = logging.getLogger("bursar.engine")
+
+
+class _NotDone(BursarError):
+    """Never seen by the database, or rolled back for sure; the caller is told BUSY."""
+
+
+class Lane:
+    """Carries parcels over one wire, in order, until it is closed.
+
+    `on_busy` receives a parcel some of whose requests the database let go because of a lock; the
+    lane is done with it. `on_settled` receives a parcel all of whose requests have their answers,
+    before they are handed over.
+    """
+
+    def __init__(
+        self,
+        wire: Carries,
+        settings: Settings,
+        statistics: Statistics,
+        *,
+        on_busy: Callable[[Parcel], None],
+        on_settled: Callable[[Parcel], None] | None = None,
+        on_batch: OnBatch | None = None,
+    ) -> None:
+        self.wire = wire
+        self.line = Line()
+        self._settings = settings
+        self._statistics = statistics
+        self._on_busy = on_busy
+        self._on_settled = on_settled
+        self._on_batch = on_batch
+        self._wake: asyncio.Future[None] | None = None
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def submit(self, parcel: Parcel) -> None:
+        """Put a parcel into the line; its answer is given through its future."""
+        self.line.add(parcel)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="bursar lane")
+        elif self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def close(self) -> None:
+        """Let the batch on its way arrive, answer everybody else BUSY, and disconnect."""
+        self._closing = True
+        for parcel in self.line.clear():
+            self.settle(parcel, busy(parcel.verb, "The service is shutting down."))
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+        if self._task is not None:
+            await asyncio.shield(self._task)
+        await self.wire.close()
+
+    async def _run(self) -> None:
+        while not self._closing:
+            batch = self.line.take(self._settings.batch_size_max)
+            if not batch:
+                self._wake = asyncio.get_running_loop().create_future()
+                await self._wake
+                self._wake = None
+                continue
+            try:
+                await self._carry(batch)
+            except Exception as error:
+                _log.exception("a lane failed")
+                self._fail(batch, Fault(f"The engine failed: {type(error).__name__}."))
+            except BaseException:
+                self._fail(batch, None)
+                raise
+            # One turn for the callers just answered, so that their next requests go together.
+            await asyncio.sleep(0)
+
+    async def _carry(self, batch: list[Parcel]) -> None:
+        """Send a batch until it is answered, and hand the answers over."""
+        verb = batch[0].verb
+        bodies = [parcel.bodies[at] for parcel in batch for at in parcel.pending]
+        self._statistics.count_batch(len(bodies))
+        started = asyncio.get_running_loop().time()
+        try:
+            answers = await self._attempt(verb, bodies)
+        except Rejected as rejected:
+            if len(bodies) > 1:
+                self._statistics.reruns += 1
+                await self._carry_singly(batch)
+                return
+            answers = [_fault(rejected)]
+        self._deliver(batch, answers, asyncio.get_running_loop().time() - started)
+
+    async def _carry_singly(self, batch: list[Parcel]) -> None:
+        """Carry out each request of a rejected batch by itself, so that only the bad one fails.
+
+        When the database is gone meanwhile, the rest is not tried: it was rolled back before.
+        """
+        gone = False
+        for parcel in batch:
+            started = asyncio.get_running_loop().time()
+            answers: list[Answer] = []
+            for at in parcel.pending:
+                if gone:
+                    answers.append(_NotDone())
+                    continue
+                try:
+                    answers += await self._attempt(parcel.verb, [parcel.bodies[at]])
+                except Rejected as rejected:
+                    answers.append(_fault(rejected))
+                else:
+                    gone = isinstance(answers[-1], BursarError)
+            self._deliver([parcel], answers, asyncio.get_running_loop().time() - started)
+
+    async def _attempt(self, verb: str, bodies: list[Body]) -> list[Answer]:
+        """Send the same bytes with the same keys, again within the budget, until answered.
+
+        When the budget is spent: `OutcomeUnknown` for each if the database may have seen them in a
+        transaction whose end nobody saw, otherwise `_NotDone`. Raises `Rejected`.
+        """
+        argument = b"[" + b",".join([body.bytes for body in bodies]) + b"]"
+        unseen_end = False
+        for tried in range(1, self._settings.retry_attempts + 1):
+            before = self.wire.round_trips
+            try:
+                outcomes = await self.wire.carry(verb, argument)
+            except TimedOut:
+                break
+            except Undone:
+                pass
+            except Lost as lost:
+                unseen_end = unseen_end or lost.sent
+            else:
+                if len(outcomes) != len(bodies):
+                    raise Rejected("XX000", "the answer has another number of outcomes")
+                return list(outcomes)
+            finally:
+                self._statistics.round_trips += self.wire.round_trips - before
+            if tried < self._settings.retry_attempts:
+                self._statistics.retries += 1
+                await asyncio.sleep(self._backoff(tried))
+        return [OutcomeUnknown(body.key) if unseen_end else _NotDone() for body in bodies]
+
+    def _backoff(self, tried: int) -> float:
+        """Full jitter: anything from nothing to twice as much as the last time."""
+        most = self._settings.retry_backoff_ms / 1000 * 2 ** (tried - 1)
+        return _dice.uniform(0, min(most, BACKOFF_SECONDS_MAX))
+
+    def _deliver(self, batch: list[Parcel], answers: list[Answer], seconds: float) -> None:
+        given = iter(answers)
+        final: list[dict[str, Any]] = []
+        for parcel in batch:
+            waiting: list[int] = []
+            for at in parcel.pending:
+                answer = next(given)
+                if isinstance(answer, _NotDone):
+                    answer = busy(parcel.verb, "The database cannot take it right now.")
+                    self._statistics.busy_answered += 1
+                elif isinstance(answer, BursarError):
+                    self._count(answer)
+                elif is_busy(answer):
+                    waiting.append(at)
+                else:
+                    final.append(answer)
+                parcel.answers[at] = answer
+            parcel.pending = waiting
+            if waiting:
+                self._statistics.busy_seen += len(waiting)
+                self._on_busy(parcel)
+            else:
+                self.settle(parcel)
+        if self._on_batch is not None and final:
+            with contextlib.suppress(Exception):
+                self._on_batch(batch[0].verb, final, seconds)
+
+    def _fail(self, batch: list[Parcel], fault: Fault | None) -> None:
+        """Answer a batch that the lane could not see through: with a fault, or as unknown."""
+        for parcel in batch:
+            for at in parcel.pending:
+                parcel.answers[at] = error = fault or OutcomeUnknown(parcel.bodies[at].key)
+                self._count(error)
+            parcel.pending = []
+            if not parcel.answer.done():
+                self.settle(parcel)
+
+    def _count(self, error: BursarError) -> None:
+        if isinstance(error, OutcomeUnknown):
+            self._statistics.unknown += 1
+        else:
+            self._statistics.faults += 1
+
+    def settle(self, parcel: Parcel, answer: dict[str, Any] | None = None) -> None:
+        """Give what is still pending `answer`, and hand all answers of the parcel over."""
+        if answer is not None:
+            self._statistics.busy_answered += len(parcel.pending)
+            for at in parcel.pending:
+                parcel.answers[at] = answer
+            parcel.pending = []
+        if self._on_settled is not None:
+            self._on_settled(parcel)
+        parcel.settle()
+
+
+def _fault(rejected: Rejected) -> Fault:
+    fault = Fault(str(rejected))
+    fault.__cause__ = rejected
+    return fault

@@ -1,0 +1,90 @@
+import asyncio
+import time
+
+import psycopg
+
+from bursar.db.scratch import ScratchDatabase
+from bursar.ledger.conftest import OpenEngine
+from bursar.ledger.engine_test import effects, purchase
+
+
+def hold_purse(database: ScratchDatabase, owner_id: str) -> psycopg.Connection:
+    session = database.connect(autocommit=False)
+    session.execute("INSERT INTO bursar.purse VALUES (%s)", [owner_id])
+    session.commit()
+    session.execute("SELECT FROM bursar.purse WHERE owner_id = %s FOR UPDATE", [owner_id])
+    return session
+
+
+async def test_a_busy_wallet_delays_only_its_own_requests(
+    open_engine: OpenEngine, stand_in: ScratchDatabase
+) -> None:
+    engine = await open_engine(busy_timeout_ms=900)
+    hold_purse(stand_in, "ada")
+    busy = []
+    begun = time.perf_counter()
+    for n in range(1, 61):
+        busy.append(asyncio.create_task(engine.call("spend", purchase("ada", n))))
+        assert (await engine.call("spend", purchase(f"owner {n}")))["status"] == "done"
+    # Only the very first one made others wait for ada's lock.
+    assert time.perf_counter() - begun < 0.5
+    assert not any(task.done() for task in busy)
+    assert engine.busy_payers == 1
+    started = time.perf_counter()
+    assert {outcome["code"] for outcome in await asyncio.gather(*busy)} == {"BUSY"}
+    assert time.perf_counter() - started < 2
+    assert engine.queue_length == 0
+    assert effects(stand_in) == 60
+
+
+async def test_a_wallet_let_go_in_time_is_served_without_the_caller_noticing(
+    open_engine: OpenEngine, stand_in: ScratchDatabase
+) -> None:
+    engine = await open_engine(busy_timeout_ms=5000)
+    session = hold_purse(stand_in, "ada")
+    tasks = [asyncio.create_task(engine.call("spend", purchase("ada", n))) for n in range(1, 11)]
+    await asyncio.sleep(0.2)
+    session.rollback()
+    outcomes = await asyncio.wait_for(asyncio.gather(*tasks), 2)
+    assert [outcome["echo"] for outcome in outcomes] == list(range(1, 11))
+    assert engine.statistics.busy_seen > 0
+    assert engine.statistics.busy_answered == 0
+    assert engine.busy_payers == 0
+
+
+async def test_the_free_wallets_of_a_batch_are_answered_while_the_busy_one_is_tried_again(
+    open_engine: OpenEngine, stand_in: ScratchDatabase
+) -> None:
+    engine = await open_engine(busy_timeout_ms=300)
+    hold_purse(stand_in, "ada")
+    outcomes = await engine.call_batch(
+        "batch", [purchase("bob", 1), purchase("ada", 2), purchase("cyd", 3)]
+    )
+    assert [outcome.get("echo", outcome.get("code")) for outcome in outcomes] == [1, "BUSY", 3]
+    assert effects(stand_in) == 2
+
+
+async def test_no_more_wait_for_busy_wallets_than_their_share_of_the_line(
+    open_engine: OpenEngine, stand_in: ScratchDatabase
+) -> None:
+    engine = await open_engine(busy_timeout_ms=500, queue_size_max=40)
+    hold_purse(stand_in, "ada")
+    first = asyncio.create_task(engine.call("spend", purchase("ada")))
+    await asyncio.sleep(0.1)
+    rest = [asyncio.create_task(engine.call("spend", purchase("ada"))) for _ in range(30)]
+    await asyncio.sleep(0.05)
+    assert sum(task.done() for task in rest) == 21
+    assert (await engine.call("spend", purchase("bob")))["status"] == "done"
+    outcomes = await asyncio.gather(first, *rest)
+    assert {outcome["code"] for outcome in outcomes} == {"BUSY"}
+
+
+async def test_close_answers_those_who_wait_for_a_busy_wallet(
+    open_engine: OpenEngine, stand_in: ScratchDatabase
+) -> None:
+    engine = await open_engine(busy_timeout_ms=60_000)
+    hold_purse(stand_in, "ada")
+    tasks = [asyncio.create_task(engine.call("spend", purchase("ada"))) for _ in range(3)]
+    await asyncio.sleep(0.2)
+    await asyncio.wait_for(engine.close(), 2)
+    assert {(await task)["code"] for task in tasks} == {"BUSY"}

@@ -1,0 +1,97 @@
+"""Reads: a small pool of connections beside the lanes, for `bursar.read_*` and `bursar.explain`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+
+from bursar.db.pool import ReadPool, is_connection_lost, is_transient, retry
+from bursar.errors import BY_SQLSTATE, BursarError, Fault, OutcomeUnknown, Refused
+from bursar.ledger.answer import refusal_details
+from bursar.settings import Settings
+
+# Reading changes nothing, so it may be tried again; a reader does not wait as long as a payer.
+TRIES = 3
+
+_FUNCTION = re.compile(r"[a-z][a-z_]{0,62}")
+
+
+class Reader:
+    """Calls the reading functions of schema `bursar` over the bounded pool."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self._pool = ReadPool(url, settings)
+        self._backoff_ms = settings.retry_backoff_ms
+
+    async def open(self) -> None:
+        """Connect. Raises `Fault` when the database is not there."""
+        try:
+            await self._pool.open()
+        except psycopg.Error as error:
+            raise Fault("The database cannot be reached.") from error
+
+    async def read(self, function: str, arguments: Sequence[str | int | None]) -> Any:
+        """Return what `bursar.<function>(arguments)` answers, decoded.
+
+        Raises `Refused` with BUSY when no connection is free in time, `Fault` when reading fails.
+        """
+        if not _FUNCTION.fullmatch(function):
+            raise ValueError("A function is a lower-case name.")
+        places = sql.SQL(", ").join(sql.Placeholder() * len(arguments))
+        query = sql.SQL("SELECT bursar.{}({})").format(sql.Identifier(function), places)
+
+        async def once() -> Any:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(query, arguments)
+                row = await cursor.fetchone()
+            return None if row is None else row[0]
+
+        try:
+            return await retry(once, attempts=TRIES, backoff_ms=self._backoff_ms)
+        except (PoolTimeout, TooManyRequests, PoolClosed) as error:
+            raise Refused("BUSY") from error
+        except psycopg.Error as error:
+            raise Fault(f"Reading {function} failed ({error.sqlstate or 'lost'}).") from error
+
+    async def procedure(self, function: str, arguments: Mapping[str, str | int | None]) -> Any:
+        """Return what `public.<function>` answers to the named arguments; ask only once.
+
+        Raises `Refused`, also with BUSY when no connection is free in time; `OutcomeUnknown` when
+        the connection was lost; `Fault` when it fails.
+        """
+        if not all(_FUNCTION.fullmatch(name) for name in (function, *arguments)):
+            raise ValueError("Functions and their arguments have lower-case names.")
+        named = [sql.SQL("{} => %s").format(sql.Identifier(name)) for name in arguments]
+        query = sql.SQL("SELECT public.{}({})").format(
+            sql.Identifier(function), sql.SQL(", ").join(named)
+        )
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(query, list(arguments.values()))
+                row = await cursor.fetchone()
+        except (PoolTimeout, TooManyRequests, PoolClosed) as error:
+            raise Refused("BUSY") from error
+        except psycopg.Error as error:
+            raise _told(function, error) from error
+        return None if row is None else row[0]
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._pool.close()
+
+
+def _told(function: str, error: psycopg.Error) -> BursarError:
+    """Return what an error of a procedure says to its caller."""
+    known = BY_SQLSTATE.get(error.sqlstate or "")
+    if known is not None:
+        return Refused(
+            known.code, error.diag.message_primary, refusal_details(error.diag.message_detail)
+        )
+    if is_connection_lost(error):
+        return OutcomeUnknown(None)
+    if is_transient(error):
+        return Refused("BUSY")
+    return Fault(f"{function} failed: {error.sqlstate} {error.diag.message_primary}")

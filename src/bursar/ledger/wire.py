@@ -1,0 +1,203 @@
+"""One connection to the database that carries batches: one statement, one round trip each.
+
+What can go wrong is sorted into three kinds here, because each asks for another answer: the
+transaction was undone and may be tried again, the connection was lost and nobody knows, or the
+database refused the statement itself.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.adapt import Buffer, Dumper, Loader
+
+from bursar.db.pool import open_connection
+from bursar.errors import BursarError, Fault
+from bursar.settings import Settings
+
+# A statement that outlives the server's own time limit by this much is on a dead connection.
+GRACE_SECONDS = 5
+
+# Rolled back for sure, and likely to pass when tried again: serialization failure, deadlock,
+# lock not available, a server that turned read-only, and want of memory, disk or connections.
+_UNDONE = ("40001", "40P01", "55P03", "25006")
+_UNDONE_CLASS = "53"
+# A pooler that hands out another server connection has lost, or already has, our statement.
+_PREPARE_TROUBLE = ("26000", "42P05")
+_LOST = ("57P01", "57P02", "57P03", "57P05")
+_LOST_CLASS = "08"
+_STATEMENT_TIMEOUT = "57014"
+
+
+class Undone(BursarError):
+    """The transaction was rolled back; the same batch may be tried again."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(f"The transaction was rolled back ({sqlstate}).")
+        self.sqlstate = sqlstate
+
+
+class TimedOut(Undone):
+    """The statement was cancelled by its time limit, and rolled back."""
+
+
+class Lost(BursarError):
+    """There is no connection (any more). `sent` says that the database may have seen the batch."""
+
+    def __init__(self, *, sent: bool) -> None:
+        super().__init__("The connection to the database was lost.")
+        self.sent = sent
+
+
+class Rejected(Fault):
+    """The database failed the statement for a reason that trying again does not change."""
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(f"The request failed: {sqlstate} {message}")
+        self.sqlstate = sqlstate
+
+
+class _Encoded(bytes):
+    """JSON text that is sent as it is."""
+
+    __slots__ = ()
+
+
+class _EncodedDumper(Dumper):
+    oid = psycopg.adapters.types["jsonb"].oid
+
+    def dump(self, obj: bytes) -> Buffer:
+        return bytes(obj)
+
+
+class _OutcomesLoader(Loader):
+    _decode = staticmethod(msgspec.json.Decoder(list[dict[str, Any]]).decode)
+
+    def load(self, data: Buffer) -> Any:
+        return self._decode(data)
+
+
+class Wire:
+    """A connection that opens itself when it is needed and again when it was lost.
+
+    With `prepare`, a verb's statement is parsed once for each connection. Behind a pooler that
+    cannot keep prepared statements this turns itself off at the first complaint. The wait for a
+    wallet's lock is `lock_timeout_ms`, by default that of the settings.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: Settings,
+        *,
+        prepare: bool = True,
+        lock_timeout_ms: int | None = None,
+    ) -> None:
+        self._url = url
+        self._lock_timeout_ms = lock_timeout_ms
+        self._settings = settings
+        self._prepare = prepare
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._cursor: psycopg.AsyncRawCursor[Any] | None = None
+        self._statements: dict[str, bytes] = {}
+        self.round_trips = 0
+        self.connections = 0
+
+    async def open(self) -> None:
+        """Connect, unless that is done already. Raises `Lost` when the database is not there."""
+        if self._connection is not None and not self._connection.closed:
+            return
+        try:
+            connection = await open_connection(
+                self._url,
+                self._settings,
+                lock_timeout_ms=self._lock_timeout_ms,
+                prepare_threshold=1 if self._prepare else None,
+            )
+        except psycopg.Error as error:
+            raise Lost(sent=False) from error
+        connection.adapters.register_dumper(_Encoded, _EncodedDumper)
+        connection.adapters.register_loader("jsonb", _OutcomesLoader)
+        self.connections += 1
+        self._connection = connection
+        self._cursor = psycopg.AsyncRawCursor(connection)
+
+    async def carry(self, verb: str, body: bytes) -> list[dict[str, Any]]:
+        """Send one batch, a JSON array, to `bursar.<verb>` and return its outcomes.
+
+        Raises `Undone`, `Lost` or `Rejected`.
+        """
+        await self.open()
+        connection, cursor = self._connection, self._cursor
+        if connection is None or cursor is None:
+            raise Lost(sent=False)
+        limit = self._settings.statement_timeout_ms / 1000 + GRACE_SECONDS
+        watchdog = asyncio.get_running_loop().call_later(limit, _cut, connection)
+        self.round_trips += 1
+        try:
+            await cursor.execute(self._statement(verb), (_Encoded(body),))
+            row = await cursor.fetchone()
+        except psycopg.Error as error:
+            raise await self._sorted(error, connection) from error
+        except msgspec.MsgspecError as error:
+            raise Rejected("XX000", "the answer is not an array of outcomes") from error
+        except BaseException:
+            # Whatever was on the wire is no longer understood.
+            await self.close()
+            raise
+        finally:
+            watchdog.cancel()
+        if row is None or row[0] is None:
+            raise Rejected("XX000", "the answer is empty")
+        outcomes: list[dict[str, Any]] = row[0]
+        return outcomes
+
+    async def close(self) -> None:
+        """Close the connection; the next batch opens another."""
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
+
+    def _statement(self, verb: str) -> bytes:
+        statement = self._statements.get(verb)
+        if statement is None:
+            text = sql.SQL("SELECT bursar.{}($1)").format(sql.Identifier(verb))
+            statement = self._statements[verb] = text.as_bytes()
+        return statement
+
+    async def _sorted(
+        self, error: psycopg.Error, connection: psycopg.AsyncConnection[Any]
+    ) -> BursarError:
+        sqlstate = error.sqlstate or ""
+        if connection.closed or sqlstate in _LOST or sqlstate.startswith(_LOST_CLASS):
+            await self.close()
+            return Lost(sent=True)
+        if sqlstate in _PREPARE_TROUBLE:
+            self._prepare = False
+            await self.close()
+            return Undone(sqlstate)
+        if sqlstate == _STATEMENT_TIMEOUT:
+            return TimedOut(sqlstate)
+        if sqlstate in _UNDONE or sqlstate.startswith(_UNDONE_CLASS):
+            if sqlstate == "25006":  # Another server may have become the primary one.
+                await self.close()
+            return Undone(sqlstate)
+        if not sqlstate:
+            # psycopg itself gave up: the state of the connection is not known.
+            await self.close()
+            return Lost(sent=True)
+        return Rejected(sqlstate, error.diag.message_primary or "")
+
+
+def _cut(connection: psycopg.AsyncConnection[Any]) -> None:
+    """End a connection that no longer answers, so that whoever waits for it hears of it."""
+    with contextlib.suppress(OSError, psycopg.Error):
+        handle = socket.socket(fileno=os.dup(connection.fileno()))
+        with handle:
+            handle.shutdown(socket.SHUT_RDWR)
