@@ -22,10 +22,9 @@ BEGIN
     FOREACH v_template IN ARRAY ARRAY[
         'CREATE OR REPLACE TRIGGER a_bursar_writers_insert BEFORE INSERT ON %1$s FOR EACH ROW
             WHEN (NEW.%2$I <> 0 AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
-        'CREATE OR REPLACE TRIGGER a_bursar_writers_update BEFORE UPDATE ON %1$s FOR EACH ROW
-            WHEN ((NEW.%2$I, NEW.%5$I, NEW.bursar_held, NEW.bursar_seq, NEW.bursar_status)
-                IS DISTINCT FROM (OLD.%2$I, OLD.%5$I, OLD.bursar_held, OLD.bursar_seq,
-                OLD.bursar_status) AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
+        'CREATE OR REPLACE TRIGGER a_bursar_writers_update BEFORE UPDATE
+            OF %2$I, %5$I, bursar_held, bursar_seq, bursar_status ON %1$s FOR EACH STATEMENT
+            WHEN (%4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
         'CREATE OR REPLACE TRIGGER a_bursar_writers_delete BEFORE DELETE ON %1$s FOR EACH ROW
             WHEN (OLD.%2$I <> 0 AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
         'CREATE OR REPLACE TRIGGER enforce_non_negative_balance

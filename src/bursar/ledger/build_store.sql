@@ -45,11 +45,13 @@ BEGIN
 END
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.write_%10$s(p_states bursar.wallet_state[]) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+BEGIN
     UPDATE %2$s AS w SET %4$s = s.balance::%9$s, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
-    WHERE %12$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s'
+    WHERE %12$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+END
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, bursar, pg_temp AS $b$

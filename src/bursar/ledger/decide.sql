@@ -25,11 +25,13 @@ DECLARE
     -- Legs; l_wallet is the place of the leg's wallet, NULL for a system wallet.
     l_wallet integer[]; l_asset text[]; l_owner_id text[]; l_amount bigint[]; l_held bigint[];
     l_bucket text[];
+    -- Outcomes that are known, by place of the request.
+    k_fingerprint bytea[]; k_outcome jsonb[];
     -- What will be written.
     v_outcomes jsonb[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
     v_claims bursar.idempotency[]; v_missing jsonb := '[]';
     v_plan bursar.plan;
-    r record;
+    r bursar.request;
     w integer;
     v_next integer := 1; v_first integer; v_subject integer; v_line smallint;
     v_code text; v_details jsonb; v_reason text; v_need bigint; v_amount bigint; v_owes bigint;
@@ -64,17 +66,17 @@ BEGIN
     ) AS leg
     WHERE leg.i IS NOT NULL;
 
-    FOR r IN
-        SELECT q.*, known.fingerprint AS known_fingerprint, known.outcome AS known_outcome
-        FROM unnest(p_requests) AS q
-        LEFT JOIN bursar.idempotency AS known ON known.claim = q.claim
-        ORDER BY q.n
-    LOOP
+    SELECT array_agg(known.fingerprint ORDER BY q.n), array_agg(known.outcome ORDER BY q.n)
+    INTO k_fingerprint, k_outcome
+    FROM unnest(p_requests) AS q
+    LEFT JOIN bursar.idempotency AS known ON known.claim = q.claim;
+
+    FOREACH r IN ARRAY p_requests LOOP
         v_first := v_next;
         v_next := v_next + r.legs;
-        IF r.known_outcome IS NOT NULL THEN
-            v_outcomes[r.n] := CASE WHEN r.known_fingerprint = r.fingerprint
-                THEN r.known_outcome || '{"replayed": true}'
+        IF k_outcome[r.n] IS NOT NULL THEN
+            v_outcomes[r.n] := CASE WHEN k_fingerprint[r.n] = r.fingerprint
+                THEN k_outcome[r.n] || '{"replayed": true}'
                 ELSE bursar.refused(r.verb, 'IDEMPOTENCY_MISMATCH') END;
             CONTINUE;
         END IF;

