@@ -1,0 +1,61 @@
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from bursar.db.scratch import ScratchDatabase
+from bursar.http.auth import mint
+from bursar.http.conftest import SECRET
+
+PROGRAM = """
+from bursar.http.serve import serve
+from bursar.settings import Settings
+serve(Settings.from_environment(), "127.0.0.1", 0, on_ready=lambda at: print(at, flush=True))
+"""
+
+
+@pytest.fixture
+def server(database: ScratchDatabase) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    environment = {
+        **os.environ, "BURSAR_DATABASE_URL": database.service_url, "BURSAR_JWT_SECRET": SECRET,
+        "BURSAR_LOG_LEVEL": "info",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert address, process.stderr and process.stderr.read()
+    yield address, process
+    process.kill()
+    process.communicate()
+
+
+def test_a_real_server_answers_and_ends_cleanly(
+    server: tuple[str, subprocess.Popen[str]],
+) -> None:
+    address, process = server
+    headers = {"authorization": f"Bearer {mint('service_role', None, SECRET, 60)}"}
+    body = {"owner_id": str(uuid.uuid4()), "asset": "credit", "amount": 5}
+    with httpx.Client(base_url=address) as client:
+        assert client.get("/health").json()["status"] == "ok"
+        answer = client.post("/v1/grants", json=body, headers=headers)
+        assert answer.status_code == 201
+        assert "server" not in answer.headers
+        assert client.get("/v1/wallets/a%2Fb?asset=credit", headers=headers).status_code == 404
+        answer = client.post("/v1/grants", content=b"x" * 2_000_000, headers=headers)
+        assert answer.status_code == 413
+        assert client.head("/health").content == b""
+        assert client.options("/v1/grants").status_code == 204
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=15)
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in log
+    assert SECRET not in log
+    assert '"route":"/v1/grants"' in log
