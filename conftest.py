@@ -2,6 +2,7 @@
 
 - `database` is a fresh database with every migration applied, on the default version.
 - `empty_database` is one without.
+- `ledger` is a migrated database that the tests of one file share, asked through SQL.
 - `@pytest.mark.postgres_versions("15", "18")` runs a test that asks for either of them once on
   each of these versions.
 
@@ -27,6 +28,7 @@ from bursar.db.binaries import SUPPORTED_VERSIONS, find_binaries
 from bursar.db.embedded import Cluster
 from bursar.db.fault import ClusterError
 from bursar.db.scratch import SERVICE_ROLE, ScratchDatabase, scratch_database
+from tests.ledger_in_sql import Ledger
 
 _RUN_DIRECTORY = "BURSAR_TEST_RUN_DIRECTORY"
 _PREFIX = "bursar-test-"
@@ -147,6 +149,13 @@ def empty_database(cluster: Cluster) -> Iterator[ScratchDatabase]:
     """A database with nothing in it, dropped after the test."""
     with scratch_database(cluster) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def ledger(cluster: Cluster, template: str) -> Iterator[Ledger]:
+    """A migrated ledger that the tests of one file share, each with owners of its own."""
+    with scratch_database(cluster, template) as made:
+        yield Ledger(made)
 
 
 @contextlib.contextmanager

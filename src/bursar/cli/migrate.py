@@ -25,7 +25,9 @@ _NOT_CONFIRMED = 2
 _DOES_NOT_HOLD = 5
 _UNREACHABLE = 6
 
-app = typer.Typer(no_args_is_help=True, help="Move the schema: numbered steps and routines.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Move the schema: numbered steps and routines."
+)
 
 Url = Annotated[
     str,

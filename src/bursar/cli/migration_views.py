@@ -108,9 +108,7 @@ def status_tables(status: Status, database: str) -> tuple[Table, ...]:
     routines = _table(f"Routines: {current} of {len(status.routines)} current", "file", "standing")
     for routine in status.routines:
         if routine.standing != "current":
-            routines.add_row(
-                routine.path, routine.standing, style=_COLOURS.get(routine.standing)
-            )
+            routines.add_row(routine.path, routine.standing, style=_COLOURS.get(routine.standing))
     return steps, routines
 
 

@@ -1,0 +1,81 @@
+"""Opening the HTTP door of a deployment, for the commands that serve."""
+
+import errno
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from bursar.cli.answer import ADDRESS_TAKEN, FAILED, CommandError, console
+from bursar.cli.ending import Ending, Told
+from bursar.settings import Settings
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise `CommandError` when another program listens at the port, before work begins."""
+    if port == 0:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe, _explained(host, port):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        probe.listen(1)
+
+
+def listen(
+    settings: Settings,
+    host: str,
+    port: int,
+    ending: Ending,
+    *,
+    demo: bool,
+    on_ready: Callable[[str], None],
+    trusted_proxies: str = "",
+) -> None:
+    """Serve until told to stop, and return once the requests under way are answered.
+
+    `on_ready` is called with the address. Raises `CommandError` when the address is taken or the
+    app does not start.
+    """
+    from bursar.http.serve import serve
+
+    def ready(address: str) -> None:
+        on_ready(address)
+        ending.pass_on()
+
+    try:
+        with suppress(Told), _explained(host, port):
+            serve(
+                settings,
+                host,
+                port,
+                route_handlers=_demo_pages(settings) if demo else (),
+                on_ready=ready,
+                trusted_proxies=trusted_proxies,
+            )
+    except RuntimeError as error:  # it did not start
+        raise CommandError(str(error), FAILED) from error
+
+
+def show_address(address: str) -> None:
+    """Say where the service answers."""
+    console().print(f"Bursar answers at {address}", markup=False)
+
+
+def _demo_pages(settings: Settings) -> Sequence[Any]:
+    from bursar.demo.routes import demo_routes
+
+    return demo_routes(settings)
+
+
+@contextmanager
+def _explained(host: str, port: int) -> Iterator[None]:
+    """Turn the operating system's refusal of an address into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            sentence = f"Port {port} is in use by another program. Choose another with --port."
+        else:
+            sentence = f"Cannot listen at {host}, port {port}: {error.strerror or error}."
+        raise CommandError(sentence, ADDRESS_TAKEN) from error

@@ -1,0 +1,52 @@
+"""`bursar serve`: the HTTP server alone, on a database that is there already."""
+
+from typing import Annotated
+
+import typer
+
+from bursar.cli.answer import USAGE, CommandError, answering
+from bursar.cli.ending import Ending
+from bursar.cli.front_door import listen, show_address
+from bursar.settings import Settings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def serve(
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+    ] = 8420,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at; 0.0.0.0 for every one.")
+    ] = "127.0.0.1",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Serve the demo's pages too; never in production.")
+    ] = False,
+    trusted_proxies: Annotated[
+        str,
+        typer.Option(
+            "--trusted-proxies",
+            help="Addresses, separated by commas, whose forwarding headers are believed.",
+        ),
+    ] = "",
+) -> None:
+    """Serve HTTP on BURSAR_DATABASE_URL until told to stop; the schema must be in place.
+
+    Ctrl-C or SIGTERM end it once the requests under way are answered.
+    """
+    with answering(), Ending() as ending:
+        settings = Settings.from_environment()
+        if not settings.database_url:
+            raise CommandError(
+                "Set BURSAR_DATABASE_URL to the database to serve, or use `bursar up`.", USAGE
+            )
+        listen(
+            settings,
+            host,
+            port,
+            ending,
+            demo=demo,
+            on_ready=show_address,
+            trusted_proxies=trusted_proxies,
+        )
