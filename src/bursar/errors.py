@@ -28,8 +28,14 @@ class Refusal:
     hint: str
 
 
-# The order is the order of precedence: of several reasons to refuse, the first is answered.
+# The order is that in which a request is judged: of several reasons to refuse, the first is answered.
+# A door may refuse earlier what it sees by itself: a token, a body, a full queue.
 REFUSALS: tuple[Refusal, ...] = (
+    Refusal(
+        "DEGRADED", "UB003", 503, False,
+        "Changes are paused for maintenance; reading goes on.",
+        "Try again later with the same key.",
+    ),
     Refusal(
         "MALFORMED", "UB001", 422, False,
         "The request cannot be read.",
@@ -41,24 +47,19 @@ REFUSALS: tuple[Refusal, ...] = (
         "Sign in as the owner, or call with the service role.",
     ),
     Refusal(
-        "DEGRADED", "UB003", 503, False,
-        "Changes are paused for maintenance; reading goes on.",
-        "Try again later with the same key.",
-    ),
-    Refusal(
-        "BUSY", "UB004", 503, False,
-        "Too many requests want the same wallet right now.",
-        "Send the same request again with the same key after a moment.",
-    ),
-    Refusal(
         "IDEMPOTENCY_MISMATCH", "UB006", 422, False,
         "This idempotency key was used before with another request.",
         "Use a new key for a new request.",
     ),
     Refusal(
-        "EXTERNAL_ID_TAKEN", "UB007", 409, True,
-        "This external transaction was credited before.",
-        "Look the transaction up by its external id; it is credited only once.",
+        "HOLD_NOT_FOUND", "UB012", 404, False,
+        "There is no such hold.",
+        "Correct the hold's id.",
+    ),
+    Refusal(
+        "TRANSACTION_NOT_FOUND", "UB013", 404, False,
+        "There is no such transaction.",
+        "Correct the transaction's id.",
     ),
     Refusal(
         "ASSET_NOT_FOUND", "UB010", 404, True,
@@ -66,34 +67,19 @@ REFUSALS: tuple[Refusal, ...] = (
         "Register the asset first, or correct its name.",
     ),
     Refusal(
-        "WALLET_NOT_FOUND", "UB011", 404, True,
-        "There is no such wallet.",
-        "Grant something to the owner first, or correct the owner's id.",
-    ),
-    Refusal(
-        "HOLD_NOT_FOUND", "UB012", 404, True,
-        "There is no such hold.",
-        "Correct the hold's id.",
-    ),
-    Refusal(
-        "TRANSACTION_NOT_FOUND", "UB013", 404, True,
-        "There is no such transaction.",
-        "Correct the transaction's id.",
-    ),
-    Refusal(
         "REWARD_NOT_FOUND", "UB014", 404, True,
         "This reward does not exist.",
         "Reload the list of rewards.",
     ),
     Refusal(
-        "SELF_PURCHASE", "UB020", 403, True,
-        "Cannot purchase your own reward.",
-        "Choose a reward that somebody else created.",
-    ),
-    Refusal(
         "SELF_TRANSFER", "UB021", 422, True,
         "A wallet cannot pay itself.",
         "Name another wallet as the payee.",
+    ),
+    Refusal(
+        "SELF_PURCHASE", "UB020", 403, True,
+        "Cannot purchase your own reward.",
+        "Choose a reward that somebody else created.",
     ),
     Refusal(
         "ALREADY_COLLECTED", "UB022", 409, True,
@@ -131,14 +117,29 @@ REFUSALS: tuple[Refusal, ...] = (
         "Refund no more than what is left of the charge.",
     ),
     Refusal(
-        "WALLET_FROZEN", "UB040", 403, True,
-        "This wallet is frozen.",
-        "Ask the operator why, and to open it again.",
+        "EXTERNAL_ID_TAKEN", "UB007", 409, True,
+        "This external transaction was credited before.",
+        "Look the transaction up by its external id; it is credited only once.",
+    ),
+    Refusal(
+        "BUSY", "UB004", 503, False,
+        "Too many requests want the same wallet right now.",
+        "Send the same request again with the same key after a moment.",
+    ),
+    Refusal(
+        "WALLET_NOT_FOUND", "UB011", 404, True,
+        "There is no such wallet.",
+        "Grant something to the owner first, or correct the owner's id.",
     ),
     Refusal(
         "WALLET_CLOSED", "UB041", 403, True,
         "This wallet is closed.",
         "Use another wallet.",
+    ),
+    Refusal(
+        "WALLET_FROZEN", "UB040", 403, True,
+        "This wallet is frozen.",
+        "Ask the operator why, and to open it again.",
     ),
     Refusal(
         "WALLET_NOT_EMPTY", "UB042", 409, True,

@@ -33,7 +33,7 @@ _POSTGREST_ERROR: dict[str, Any] = {
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "asset": {
         "in": "query", "required": True, "description": "The unit of value.",
-        "schema": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}(:owed)?$"},
+        "schema": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
         "example": "credit",
     },
     "before_seq": {

@@ -19,7 +19,7 @@ OwnerId = Annotated[
 Asset = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z][a-z0-9_]{0,39}(:owed)?$", description="The unit of value.",
+        pattern=r"^[a-z][a-z0-9_]{0,39}$", description="The unit of value.",
         examples=["credit"],
     ),
 ]
@@ -36,7 +36,14 @@ SignedAmount = Annotated[
 ]
 Reason = Annotated[
     str,
-    Meta(min_length=1, max_length=100, description="Why; the default is the verb."),
+    Meta(min_length=1, max_length=200, description="Why; the default is the verb."),
+]
+Bucket = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=30, pattern=r"^[a-z_]+$",
+        description="What kind of credits, as statements show it.", examples=["purchased"],
+    ),
 ]
 Key = Annotated[
     str,
@@ -74,7 +81,7 @@ class Grant(Verb, kw_only=True):
     owner_id: OwnerId
     asset: Asset
     amount: Amount
-    bucket: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")] | None = None
+    bucket: Bucket | None = None
     external: External | None = None
 
 
@@ -84,6 +91,7 @@ class Spend(Verb, kw_only=True):
     owner_id: OwnerId
     asset: Asset
     amount: Amount
+    bucket: Bucket | None = None
 
 
 class Transfer(Verb, kw_only=True):
@@ -93,6 +101,7 @@ class Transfer(Verb, kw_only=True):
     to_owner_id: OwnerId
     asset: Asset
     amount: Amount
+    bucket: Bucket | None = None
 
 
 class Hold(Verb, kw_only=True):

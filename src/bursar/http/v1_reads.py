@@ -19,7 +19,7 @@ from bursar.http.v1 import path_id
 PAGE_MAX = 200
 PAGE_DEFAULT = 50
 _encode = msgspec.json.Encoder().encode
-_ASSET = re.compile(r"[a-z][a-z0-9_]{0,39}(:owed)?")
+_ASSET = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _STATUSES = (401, 403, 404, 422, 503)
 _OBJECT = {"type": "object"}
 _WALLET = {

@@ -1,6 +1,7 @@
 -- requires: ledger/gate.sql
 -- requires: ledger/refused.sql
 -- requires: ledger/open_wallets.sql
+-- requires: ledger/build_handlers.sql
 -- Carries out a batch through `p_handler`, a function (requests jsonb, wait boolean) that locks, reads,
 -- decides and posts, and answers a JSON array with the outcomes of the requests or of the first few
 -- of them; the rest follow in another call, in the same transaction.
@@ -9,12 +10,15 @@
 --   UBX01  wallets that will be credited do not exist: they are opened, in lock order, first;
 --   UBX02  a claim was taken meanwhile by a request on another wallet: its outcome is there now;
 --   a lock was not had in time, or a raw UPDATE of many rows deadlocked with us: the batch goes on
---   without waiting, and only the requests whose wallet is busy are answered BUSY.
+--   without waiting, and only the requests whose wallet is busy are answered BUSY;
+--   a wallet could not be opened in time: the requests go on one by one.
 -- Anything else is a fault and undoes the whole call.
 --
 -- The planner settings keep plans the same for batches of one and of a thousand, on tables of ten
 -- rows and of ten million: index look-ups only, planned once per session.
-CREATE OR REPLACE FUNCTION bursar.attempt(p_handler text, p_requests jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION bursar.attempt(
+    p_handler text, p_requests jsonb, p_verb text DEFAULT NULL
+) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 SET plan_cache_mode = force_generic_plan
@@ -29,7 +33,11 @@ DECLARE
     v_some jsonb;
     v_wait boolean := true;
     v_tries integer := 0;
-    v_count integer;
+    v_window integer := 1000;
+    v_send jsonb;
+    v_alone boolean := false;
+    v_at_gate boolean;
+    v_missing jsonb;
     v_detail text;
 BEGIN
     IF jsonb_typeof(p_requests) IS DISTINCT FROM 'array'
@@ -38,37 +46,58 @@ BEGIN
         RAISE EXCEPTION 'MALFORMED: The argument must be a JSON array of 1 to 1000 requests.'
             USING ERRCODE = 'UB001';
     END IF;
-    IF NOT bursar.enter_gate() THEN
-        RETURN bursar.refused_all(p_requests, 'DEGRADED');
-    END IF;
     IF current_setting('lock_timeout') = '0' THEN
         PERFORM set_config('lock_timeout', '2s', true);
     END IF;
-
     LOOP
-        v_count := jsonb_array_length(v_rest);
+        v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
+            ELSE jsonb_path_query_array(v_rest, '$[0 to $last]',
+                jsonb_build_object('last', v_window - 1)) END;
         v_tries := v_tries + 1;
+        v_at_gate := true;
         BEGIN
-            EXECUTE format('SELECT bursar.%I($1, $2)', p_handler) INTO v_some USING v_rest, v_wait;
+            -- Inside the block, because what is undone lets go of the gate too.
+            IF NOT bursar.enter_gate() THEN
+                RETURN v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb);
+            END IF;
+            v_at_gate := false;
+            IF v_missing IS NOT NULL THEN
+                PERFORM bursar.open_wallets(v_missing);
+                v_missing := NULL;
+            END IF;
+            v_some := bursar.handle(p_handler, v_send, v_wait);
         EXCEPTION
             WHEN SQLSTATE 'UBX01' THEN
                 GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
-                PERFORM bursar.open_wallets(v_detail::jsonb);
+                v_missing := v_detail::jsonb;
                 v_some := '[]';
             WHEN SQLSTATE 'UBX02' THEN
                 v_some := '[]';
             WHEN lock_not_available OR deadlock_detected THEN
+                IF v_at_gate THEN
+                    RETURN v_all || bursar.refused_all(v_rest, 'BUSY', p_verb);
+                END IF;
                 v_wait := false;
                 v_some := '[]';
+                IF v_missing IS NOT NULL THEN
+                    -- Somebody else is opening one of these wallets and does not finish. Which one
+                    -- cannot be seen from here.
+                    v_some := CASE v_window WHEN 1 THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '[]' END;
+                    v_window := 1;
+                    v_alone := true;
+                    v_missing := NULL;
+                END IF;
         END;
         IF jsonb_array_length(v_some) > 0 THEN
             v_tries := 0;
         ELSIF v_tries > 5 THEN
-            v_some := bursar.refused_all(v_rest, 'BUSY');
+            v_some := bursar.refused_all(v_send, 'BUSY', p_verb);
         END IF;
         v_all := v_all || v_some;
-        EXIT WHEN jsonb_array_length(v_some) = v_count;
+        EXIT WHEN jsonb_array_length(v_all) = jsonb_array_length(p_requests);
         IF jsonb_array_length(v_some) > 0 THEN
+            -- The first call has locked every wallet, so what follows a cut may go in small steps.
+            v_window := CASE WHEN v_alone THEN 1 ELSE greatest(4, 2 * jsonb_array_length(v_some)) END;
             v_rest := (SELECT jsonb_agg(q ORDER BY i)
                 FROM jsonb_array_elements(v_rest) WITH ORDINALITY AS t (q, i)
                 WHERE i > jsonb_array_length(v_some));
@@ -78,6 +107,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION bursar.attempt(text, jsonb) IS
+COMMENT ON FUNCTION bursar.attempt(text, jsonb, text) IS
     'Carries out a batch through a handler, with everything that may have to be tried again.';
-REVOKE ALL ON FUNCTION bursar.attempt(text, jsonb) FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION bursar.attempt(text, jsonb, text) FROM PUBLIC, anon, authenticated;

@@ -2,7 +2,8 @@
 --
 -- Lock: takes distinct owner ids sorted by COLLATE "C" (for uuids the same order as the type's own),
 -- locks their rows in that order and answers one state for each. With `p_wait` it waits; without, a
--- row that somebody else holds is answered as busy. A wallet that does not exist is missing.
+-- row that somebody else holds is answered as busy. A wallet that does not exist is missing, also one
+-- that was opened while we waited: whoever credits it starts over and finds it.
 CREATE OR REPLACE FUNCTION bursar.build_store(p jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -35,7 +36,7 @@ BEGIN
     IF v_states IS NULL OR cardinality(v_states) < cardinality(p_owner_ids) THEN
         SELECT array_agg(ROW('%1$s', t.o, coalesce(l.balance, 0), coalesce(l.held, 0),
             coalesce(l.seq, 0), CASE WHEN l.owner_id IS NOT NULL THEN l.status
-                WHEN w.%3$s IS NULL THEN 'missing' ELSE 'busy' END)::bursar.wallet_state
+                WHEN p_wait OR w.%3$s IS NULL THEN 'missing' ELSE 'busy' END)::bursar.wallet_state
             ORDER BY t.i) INTO v_states
         FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
         LEFT JOIN unnest(v_states) AS l ON l.owner_id = t.o

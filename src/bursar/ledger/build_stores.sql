@@ -51,7 +51,7 @@ BEGIN
         v_branches ->> 'look');
     EXECUTE 'CREATE OR REPLACE VIEW bursar.balance WITH (security_invoker = true) AS ' || v_balances;
     EXECUTE 'COMMENT ON VIEW bursar.balance IS ''Every wallet, wherever it lives.''';
-    EXECUTE 'GRANT SELECT ON bursar.balance TO service_role, bursar_service, bursar_operator';
+    EXECUTE 'GRANT SELECT ON bursar.balance TO service_role, bursar_operator';
 END
 $outer$;
 

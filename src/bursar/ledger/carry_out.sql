@@ -4,6 +4,7 @@
 -- requires: ledger/parents.sql
 -- requires: ledger/legs.sql
 -- requires: ledger/count_before_repeat.sql
+-- requires: ledger/build_handlers.sql
 -- The handler of every ledger verb, mixed in any order: read, lock wallets, lock holds and parent
 -- transactions, read what they have left in the statement after, then post.
 --
@@ -35,12 +36,14 @@ BEGIN
         v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
             FROM unnest(v_in) AS q
             CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')), (q.n, 'hold ' || q.hold_id),
-                (q.n, 'parent ' || q.transaction_id), (q.n, q.external::text)) AS k (n, name))];
+                (q.n, 'parent ' || q.transaction_id), (q.n, 'external '
+                    || (q.external ->> 'provider') || ' ' || (q.external ->> 'account') || ' '
+                    || (q.external ->> 'mode') || ' ' || (q.external ->> 'id'))) AS k (n, name))];
     END IF;
     v_holds := EXISTS (SELECT FROM unnest(v_in) AS q WHERE q.hold_id IS NOT NULL
         OR q.transaction_id IS NOT NULL OR q.external IS NOT NULL OR q.verb = 'hold');
     IF v_holds THEN
-        v_in := bursar.read_parents(v_in);
+        v_in := bursar.read_parents(v_in, p_wait);
     END IF;
 
     SELECT array_agg(l ORDER BY q.n, t.i) INTO v_legs
@@ -74,3 +77,5 @@ $$;
 COMMENT ON FUNCTION bursar.carry_out(jsonb, boolean) IS
     'Handler of the ledger verbs: answers the outcomes of the first few requests, or of all.';
 REVOKE ALL ON FUNCTION bursar.carry_out(jsonb, boolean) FROM PUBLIC, anon, authenticated;
+
+SELECT bursar.build_handlers();

@@ -1,8 +1,10 @@
 -- requires: ledger/refused.sql
+-- requires: ledger/done.sql
 -- Decides a batch as if its requests ran one after the other, in order, over wallets that are locked.
 -- Everything is decided here, overflow included, before the first row is written. Order of reasons
 -- to refuse: a known key, what the verb found (`refusal`), BUSY, WALLET_NOT_FOUND, WALLET_CLOSED,
--- WALLET_FROZEN, WALLET_NOT_EMPTY, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
+-- WALLET_FROZEN, WALLET_NOT_EMPTY, INSUFFICIENT_FUNDS, BALANCE_LIMIT. Requests behind the last outcome
+-- are not decided yet: they belong into another call.
 --
 -- `p_wallets` are in lock order, each once, and hold every wallet named by a leg. `p_legs` are sorted
 -- by request.
@@ -21,7 +23,7 @@ DECLARE
     -- Wallets, by place in the lock order.
     w_balance bigint[]; w_held bigint[]; w_seq bigint[]; w_status text[]; w_balance_max bigint[];
     w_owed bigint[]; w_owed_seq bigint[]; w_repays boolean[];
-    w_changed boolean[]; w_owed_changed boolean[];
+    w_changed boolean[]; w_owed_changed boolean[]; w_sought boolean[];
     -- Legs; l_wallet is the place of the leg's wallet, NULL for a system wallet.
     l_wallet integer[]; l_asset text[]; l_owner_id text[]; l_amount bigint[]; l_held bigint[];
     l_bucket text[];
@@ -31,6 +33,8 @@ DECLARE
     v_outcomes jsonb[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
     v_claims bursar.idempotency[]; v_missing jsonb := '[]';
     v_plan bursar.plan;
+    v_precedence CONSTANT text[] := ARRAY['BUSY', 'WALLET_NOT_FOUND', 'WALLET_CLOSED',
+        'WALLET_FROZEN', 'WALLET_NOT_EMPTY', 'INSUFFICIENT_FUNDS', 'BALANCE_LIMIT'];
     r bursar.request;
     w integer;
     v_next integer := 1; v_first integer; v_subject integer; v_line smallint;
@@ -96,19 +100,22 @@ BEGIN
                         THEN 'WALLET_FROZEN'
                     WHEN r.new_status = 'closed' AND (w_balance[w] > 0 OR w_owed[w] > 0)
                         THEN 'WALLET_NOT_EMPTY'
-                    WHEN v_code IS NOT NULL THEN NULL
                     WHEN v_need > greatest(0, w_balance[w] - w_held[w]) AND r.shortfall = 'refuse'
                         THEN 'INSUFFICIENT_FUNDS'
                     WHEN l_amount[i] > w_balance_max[w] - w_balance[w] THEN 'BALANCE_LIMIT'
+                    WHEN r.shortfall = 'debt' AND v_need > 1000000000000000000 - w_owed[w]
+                        THEN 'BALANCE_LIMIT'
                 END;
-                CONTINUE WHEN v_reason IS NULL;
+                -- Of several wallets' reasons the first in the order of precedence is told.
+                CONTINUE WHEN v_reason IS NULL OR array_position(v_precedence, v_reason)
+                    >= array_position(v_precedence, v_code);
                 v_code := v_reason;
                 v_details := jsonb_build_object('owner_id', l_owner_id[i], 'asset', l_asset[i]);
                 IF v_reason = 'INSUFFICIENT_FUNDS' THEN
                     v_details := v_details || jsonb_build_object(
                         'available', w_balance[w] - w_held[w], 'needed', v_need);
-                ELSIF v_reason <> 'BALANCE_LIMIT' THEN
-                    EXIT;
+                ELSIF v_reason = 'WALLET_NOT_FOUND' THEN
+                    w_sought[w] := true;
                 END IF;
             END LOOP;
         END IF;
@@ -124,6 +131,10 @@ BEGIN
             END IF;
             CONTINUE;
         END IF;
+
+        -- A wallet that an earlier request did not find may be opened only after that refusal.
+        EXIT WHEN w_sought IS NOT NULL
+            AND EXISTS (SELECT FROM unnest(l_wallet[v_first:v_next - 1]) AS l (w) WHERE w_sought[l.w]);
 
         v_id := nextval('bursar.transaction_id_seq');
         v_transactions := v_transactions || ROW(v_id, r.verb, r.asset, r.owner_id, r.amount,
@@ -188,17 +199,9 @@ BEGIN
             END IF;
         END LOOP;
 
-        v_outcome := jsonb_build_object(
-            'status', 'done', 'verb', r.verb, 'transaction_id', v_id, 'owner_id', r.owner_id,
-            'asset', r.asset, 'amount', r.amount, 'balance', w_balance[v_subject],
-            'held', w_held[v_subject], 'available', w_balance[v_subject] - w_held[v_subject],
-            'replayed', false);
-        IF w_owed[v_subject] > 0 THEN
-            v_outcome := v_outcome || jsonb_build_object('owed', w_owed[v_subject]);
-        END IF;
-        IF r.extra IS NOT NULL THEN
-            v_outcome := v_outcome || r.extra;
-        END IF;
+        v_outcome := bursar.done(v_id, r, ROW(r.asset, r.owner_id, w_balance[v_subject],
+            w_held[v_subject], w_seq[v_subject], w_status[v_subject])::bursar.wallet_state,
+            w_owed[v_subject]);
         v_outcomes[r.n] := v_outcome;
         IF r.claim IS NOT NULL THEN
             v_claims := v_claims

@@ -26,7 +26,8 @@ AS $$
         SELECT coalesce(sum(amount - captured - released), 0) AS amount,
             coalesce(jsonb_agg(bursar.read_hold(id) ORDER BY id), '[]') AS list
         FROM bursar.hold
-        WHERE owner_id = p_owner_id AND asset = p_asset AND status = 'open'
+        WHERE owner_id = (SELECT state ->> 'owner_id' FROM wallet) AND asset = p_asset
+            AND status = 'open'
     )
     SELECT wallet.state || jsonb_build_object(
         'entries', total.entries,

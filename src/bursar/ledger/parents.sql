@@ -1,7 +1,7 @@
 -- requires: ledger/read_instructions.sql
 -- Holds, parent transactions and external ids: what a request refers to besides wallets. They are
 -- locked after the wallets, in order of their ids, and read in the statement after the lock.
-CREATE OR REPLACE FUNCTION bursar.read_parents(p_in bursar.instruction[])
+CREATE OR REPLACE FUNCTION bursar.read_parents(p_in bursar.instruction[], p_wait boolean)
 RETURNS bursar.instruction[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -11,10 +11,14 @@ DECLARE
     v_out bursar.instruction[];
     v_known bursar.external_reference;
 BEGIN
-    PERFORM FROM bursar.hold
-    WHERE id IN (SELECT i.hold_id FROM unnest(p_in) AS i) ORDER BY id FOR NO KEY UPDATE;
-    PERFORM FROM bursar.transaction
-    WHERE id IN (SELECT i.transaction_id FROM unnest(p_in) AS i) ORDER BY id FOR NO KEY UPDATE;
+    -- Without waiting, what is locked belongs to wallets that are busy, and so are its requests.
+    IF p_wait THEN
+        PERFORM FROM bursar.hold
+        WHERE id IN (SELECT i.hold_id FROM unnest(p_in) AS i) ORDER BY id FOR NO KEY UPDATE;
+        PERFORM FROM bursar.transaction
+        WHERE id IN (SELECT i.transaction_id FROM unnest(p_in) AS i) ORDER BY id
+        FOR NO KEY UPDATE;
+    END IF;
 
     FOREACH q IN ARRAY p_in LOOP
         IF q.refusal IS NULL AND q.verb = 'hold' THEN
@@ -53,7 +57,7 @@ BEGIN
                 q.details := jsonb_build_object('external', q.external);
                 IF v_known.fingerprint = q.fingerprint THEN
                     q.details := q.details || jsonb_build_object('known', v_known.outcome);
-                    q.claim := NULL;
+                    q.claim := (SELECT claim FROM bursar.idempotency WHERE claim = q.claim);
                 END IF;
             END IF;
         END IF;
@@ -63,9 +67,9 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION bursar.read_parents(bursar.instruction[]) IS
+COMMENT ON FUNCTION bursar.read_parents(bursar.instruction[], boolean) IS
     'Locks and reads the holds, parents and external ids that requests refer to.';
-REVOKE ALL ON FUNCTION bursar.read_parents(bursar.instruction[]) FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION bursar.read_parents(bursar.instruction[], boolean) FROM PUBLIC, anon, authenticated;
 
 -- Writes what was decided about holds and external ids, and answers the outcomes, with those of known
 -- external ids put in.
@@ -82,8 +86,11 @@ DECLARE
     v_outcome jsonb;
     v_taken bigint;
     v_freed bigint;
+    v_external integer[];
+    v_written integer;
 BEGIN
     FOREACH q IN ARRAY p_in LOOP
+        EXIT WHEN q.n > cardinality(v_outcomes);
         v_outcome := v_outcomes[q.n];
         IF v_outcome #> '{details,known}' IS NOT NULL THEN
             v_outcomes[q.n] := (v_outcome #> '{details,known}') || '{"replayed": true}';
@@ -105,17 +112,23 @@ BEGIN
                 ended_at = CASE WHEN v_taken + v_freed = q.hold_left THEN v_now END
             WHERE id = q.hold_id;
         ELSIF q.external IS NOT NULL THEN
-            INSERT INTO bursar.external_reference
-            VALUES (q.external ->> 'provider', q.external ->> 'account', q.external ->> 'mode',
-                q.external ->> 'id', q.owner_id, (v_outcome ->> 'transaction_id')::bigint,
-                q.fingerprint, v_outcome, v_now)
-            ON CONFLICT (provider, account, mode, external_id) DO NOTHING;
-            IF NOT FOUND THEN
-                RAISE EXCEPTION 'An external id of this batch was taken meanwhile.'
-                    USING ERRCODE = 'UBX02';
-            END IF;
+            v_external := v_external || q.n;
         END IF;
     END LOOP;
+    IF v_external IS NOT NULL THEN
+        INSERT INTO bursar.external_reference
+        SELECT e.external ->> 'provider', e.external ->> 'account', e.external ->> 'mode',
+            e.external ->> 'id', e.owner_id, (v_outcomes[e.n] ->> 'transaction_id')::bigint,
+            e.fingerprint, v_outcomes[e.n], v_now
+        FROM unnest(p_in) AS e WHERE e.n = ANY (v_external)
+        ORDER BY 1, 2, 3, 4
+        ON CONFLICT (provider, account, mode, external_id) DO NOTHING;
+        GET DIAGNOSTICS v_written = ROW_COUNT;
+        IF v_written < cardinality(v_external) THEN
+            RAISE EXCEPTION 'An external id of this batch was taken meanwhile.'
+                USING ERRCODE = 'UBX02';
+        END IF;
+    END IF;
     RETURN v_outcomes;
 END
 $$;

@@ -152,4 +152,6 @@ $$;
 
 COMMENT ON FUNCTION public.prevent_negative_balance() IS
     'Trigger: refuses a negative balance in words.';
-REVOKE ALL ON FUNCTION public.prevent_negative_balance() FROM PUBLIC, anon, authenticated;
+-- By name: some hosts grant every new function of `public` to these roles.
+REVOKE ALL ON FUNCTION public.prevent_negative_balance()
+    FROM PUBLIC, anon, authenticated, service_role;

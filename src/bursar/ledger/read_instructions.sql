@@ -2,7 +2,7 @@
 -- requires: ledger/value_shape.sql
 -- Reads the requests of ledger verbs. Every field is checked here again, whatever the door has checked;
 -- a request that cannot be read is refused as MALFORMED with the name of its first wrong field and is
--- no burden to the others. For capture, release and refund the wallet is that of the hold or of the
+-- no burden to the others. A field that belongs to another verb is a wrong one. For capture, release and refund the wallet is that of the hold or of the
 -- transaction they name; neither ever changes. PL/pgSQL keeps the plan from call to call;
 -- PostgreSQL before 18 plans a function in plain SQL each time.
 CREATE OR REPLACE FUNCTION bursar.read_instructions(p_requests jsonb) RETURNS bursar.instruction[]
@@ -13,7 +13,8 @@ BEGIN
 RETURN (SELECT array_agg(ROW(
     t.n, f.verb, w.owner_id, w.asset,
     CASE WHEN c.field IS NULL THEN f.amount::bigint END,
-    coalesce(f.reason, f.verb), coalesce(f.actor, w.principal), f.metadata,
+    coalesce(f.reason, f.verb), coalesce(f.actor, w.principal),
+    nullif(t.q -> 'metadata', 'null'),
     CASE WHEN c.field IS NULL THEN bursar.claim(w.owner_id, w.principal, f.verb, f.key) END,
     bursar.fingerprint(jsonb_build_array(f.verb, w.owner_id, w.asset, f.amount, w.to_owner_id,
         f.bucket, f.hold_id, f.expires_in_seconds, f.over_run, f.final, f.transaction_id,
@@ -60,20 +61,28 @@ CROSS JOIN LATERAL (SELECT CASE
     WHEN jsonb_typeof(t.q) <> 'object' THEN 'request'
     WHEN f.verb IS NULL OR f.verb NOT IN ('grant', 'spend', 'transfer', 'hold', 'capture',
         'release', 'refund', 'adjust', 'freeze') THEN 'verb'
-    WHEN NOT bursar.is_printable(f.key, 255) THEN 'key'
+    WHEN NOT bursar.is_text(t.q -> 'key') OR NOT bursar.is_printable(f.key, 255) THEN 'key'
     WHEN w.principal NOT IN ('user', 'service', 'operator') THEN 'principal'
-    WHEN NOT bursar.is_printable(f.actor, 255) THEN 'actor'
-    WHEN length(f.reason) NOT BETWEEN 1 AND 200 THEN 'reason'
+    WHEN NOT bursar.is_text(t.q -> 'actor') OR NOT bursar.is_printable(f.actor, 255) THEN 'actor'
+    WHEN NOT bursar.is_text(t.q -> 'reason') OR length(f.reason) NOT BETWEEN 1 AND 200
+        THEN 'reason'
     WHEN f.metadata IS NOT NULL AND (jsonb_typeof(f.metadata) <> 'object'
-        OR pg_column_size(f.metadata) > 8192) THEN 'metadata'
-    WHEN f.bucket ~ '[^a-z_]' OR length(f.bucket) NOT BETWEEN 1 AND 30 THEN 'bucket'
+        OR pg_column_size(t.q -> 'metadata') > 8192) THEN 'metadata'
+    -- The kernel's own entries of debts are told by their bucket.
+    WHEN f.bucket IS NOT NULL AND (f.verb NOT IN ('grant', 'spend', 'transfer')
+        OR NOT bursar.is_text(t.q -> 'bucket') OR f.bucket ~ '[^a-z_]' OR f.bucket = 'debt'
+        OR length(f.bucket) NOT BETWEEN 1 AND 30) THEN 'bucket'
+    WHEN f.verb NOT IN ('capture', 'release', 'refund') AND (f.owner_id IS NULL
+        OR NOT bursar.is_text(t.q -> 'owner_id')
+        OR NOT bursar.is_owner(f.owner_id, a.owner_type)) THEN 'owner_id'
     WHEN f.verb NOT IN ('capture', 'release', 'refund')
-        AND (f.owner_id IS NULL OR NOT bursar.is_owner(f.owner_id, a.owner_type)) THEN 'owner_id'
-    WHEN f.verb NOT IN ('capture', 'release', 'refund') AND f.asset IS NULL THEN 'asset'
-    WHEN f.verb IN ('capture', 'release') AND NOT bursar.is_whole(f.hold_id, 1, 9007199254740991)
-        THEN 'hold_id'
-    WHEN f.verb = 'refund' AND NOT bursar.is_whole(f.transaction_id, 1, 9007199254740991)
-        THEN 'transaction_id'
+        AND (f.asset IS NULL OR NOT bursar.is_text(t.q -> 'asset')) THEN 'asset'
+    WHEN CASE WHEN f.verb IN ('capture', 'release')
+        THEN NOT bursar.is_whole(f.hold_id, 1, 9007199254740991)
+        ELSE f.hold_id IS NOT NULL END THEN 'hold_id'
+    WHEN CASE f.verb WHEN 'refund'
+        THEN NOT bursar.is_whole(f.transaction_id, 1, 9007199254740991)
+        ELSE f.transaction_id IS NOT NULL END THEN 'transaction_id'
     WHEN f.verb = 'adjust' AND NOT (bursar.is_whole(f.amount, 1, 1000000000000000)
         OR bursar.is_whole(f.amount, -1000000000000000, -1)) THEN 'amount'
     WHEN f.verb IN ('grant', 'spend', 'transfer', 'hold')
@@ -83,14 +92,19 @@ CROSS JOIN LATERAL (SELECT CASE
     WHEN f.verb = 'freeze' AND f.amount IS NOT NULL THEN 'amount'
     WHEN f.verb = 'transfer' AND f.to_owner_id IS NULL THEN 'to_owner_id'
     WHEN f.to_owner_id IS NOT NULL AND (f.verb NOT IN ('transfer', 'capture')
+        OR NOT bursar.is_text(t.q -> 'to_owner_id')
         OR NOT bursar.is_owner(f.to_owner_id, a.owner_type)) THEN 'to_owner_id'
-    WHEN f.expires_in_seconds IS NOT NULL
-        AND NOT bursar.is_whole(f.expires_in_seconds, 1, 86400) THEN 'expires_in_seconds'
-    WHEN f.over_run NOT IN ('reject', 'cap', 'overdraft') THEN 'over_run'
-    WHEN jsonb_typeof(f.final) <> 'boolean' THEN 'final'
-    WHEN f.shortfall NOT IN ('refuse', 'debt') THEN 'shortfall'
-    WHEN f.verb = 'freeze' AND (f.wallet_status IS NULL
-        OR f.wallet_status NOT IN ('open', 'frozen', 'closed')) THEN 'wallet_status'
+    WHEN f.expires_in_seconds IS NOT NULL AND (f.verb <> 'hold'
+        OR NOT bursar.is_whole(f.expires_in_seconds, 1, 86400)) THEN 'expires_in_seconds'
+    WHEN f.over_run IS NOT NULL AND (f.verb <> 'capture'
+        OR f.over_run NOT IN ('reject', 'cap', 'overdraft')) THEN 'over_run'
+    WHEN f.final IS NOT NULL AND (f.verb <> 'capture' OR jsonb_typeof(f.final) <> 'boolean')
+        THEN 'final'
+    WHEN f.shortfall IS NOT NULL AND (f.verb <> 'adjust'
+        OR f.shortfall NOT IN ('refuse', 'debt')) THEN 'shortfall'
+    WHEN CASE f.verb WHEN 'freeze'
+        THEN coalesce(f.wallet_status NOT IN ('open', 'frozen', 'closed'), true)
+        ELSE f.wallet_status IS NOT NULL END THEN 'wallet_status'
     WHEN f.external IS NOT NULL AND (f.verb <> 'grant' OR NOT bursar.is_external(f.external))
         THEN 'external'
     END AS field

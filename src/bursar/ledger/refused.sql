@@ -20,16 +20,18 @@ $$;
 COMMENT ON FUNCTION bursar.refused(text, text, jsonb, text) IS 'A refusal as an outcome.';
 REVOKE ALL ON FUNCTION bursar.refused(text, text, jsonb, text) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.refused_all(p_requests jsonb, p_code text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION bursar.refused_all(
+    p_requests jsonb, p_code text, p_verb text DEFAULT NULL
+) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT jsonb_agg(bursar.refused(q ->> 'verb', p_code) ORDER BY i)
+    SELECT jsonb_agg(bursar.refused(coalesce(p_verb, q ->> 'verb'), p_code) ORDER BY i)
     FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, i)
 $$;
 
-COMMENT ON FUNCTION bursar.refused_all(jsonb, text) IS 'One refusal for every request of a batch.';
-REVOKE ALL ON FUNCTION bursar.refused_all(jsonb, text) FROM PUBLIC, anon, authenticated;
+COMMENT ON FUNCTION bursar.refused_all(jsonb, text, text) IS 'One refusal for every request of a batch.';
+REVOKE ALL ON FUNCTION bursar.refused_all(jsonb, text, text) FROM PUBLIC, anon, authenticated;
 
 -- The only RAISE of a business refusal: for callers of the raising functions in schema public. The
 -- outcome is passed through when it is done.

@@ -66,8 +66,8 @@ BEGIN
     FOR v_check IN
         SELECT * FROM (VALUES
             (v_table || '_' || a.balance_column || '_non_negative', '%1$I >= 0'),
-            (v_table || '_' || a.balance_column || '_covers_held', 'bursar_held BETWEEN 0 AND %1$I'),
-            (v_table || '_bursar_status', 'bursar_status IN (''open'', ''frozen'', ''closed'')')
+            (v_table || '_' || a.balance_column || '_covers_held', 'bursar_held BETWEEN 0 AND %1$I
+                AND bursar_status IN (''open'', ''frozen'', ''closed'')')
         ) AS wanted (name, condition)
         WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.store AND conname = name)
     LOOP
@@ -94,14 +94,19 @@ CREATE OR REPLACE FUNCTION bursar.forget_asset(p_asset text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
+DECLARE
+    v_suffix text;
 BEGIN
     DELETE FROM bursar.asset WHERE asset IN (p_asset, p_asset || ':owed')
         AND NOT EXISTS (SELECT FROM bursar.wallet AS w WHERE w.asset = bursar.asset.asset);
     DROP VIEW IF EXISTS bursar.balance;
-    EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[], boolean)', 'lock_' || p_asset);
-    EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(bursar.wallet_state[])', 'write_' || p_asset);
-    EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[])', 'open_' || p_asset);
-    EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text)', 'look_' || p_asset);
+    FOREACH v_suffix IN ARRAY ARRAY[p_asset, p_asset || '_owed'] LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[], boolean)', 'lock_' || v_suffix);
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(bursar.wallet_state[])',
+            'write_' || v_suffix);
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[])', 'open_' || v_suffix);
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text)', 'look_' || v_suffix);
+    END LOOP;
     PERFORM bursar.build_stores();
 END
 $$;

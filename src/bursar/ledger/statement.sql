@@ -1,4 +1,5 @@
 -- requires: ledger/policies.sql
+-- requires: ledger/canonical_owner.sql
 -- Every entry of every wallet that has a row, with the transaction behind it. A page of it is
 -- keyed by (owner_id, asset, seq).
 CREATE OR REPLACE VIEW bursar.statement WITH (security_invoker = true) AS
@@ -24,12 +25,12 @@ AS $$
         'amount', s.amount, 'balance_after', s.balance_after, 'bucket', s.bucket,
         'counterparties', (SELECT coalesce(jsonb_agg(DISTINCT o.owner_id), '[]')
             FROM bursar.entry AS o WHERE o.transaction_id = s.transaction_id
-            AND o.owner_id <> p_owner_id),
+            AND o.owner_id <> s.owner_id),
         'corrects', t.corrects, 'actor', t.actor, 'metadata', t.metadata,
         'created_at', t.created_at) ORDER BY s.seq DESC), '[]')
     FROM (
         SELECT * FROM bursar.entry
-        WHERE owner_id = p_owner_id AND asset = p_asset
+        WHERE asset = p_asset AND owner_id = bursar.canonical_owner(p_owner_id, p_asset)
             AND seq < coalesce(p_before_seq, 9223372036854775807)
         ORDER BY seq DESC
         LIMIT least(greatest(p_limit, 1), 1000)

@@ -13,6 +13,14 @@ COMMENT ON FUNCTION bursar.is_whole(jsonb, bigint, bigint) IS
     'Whether a JSON value is a whole number within bounds.';
 REVOKE ALL ON FUNCTION bursar.is_whole(jsonb, bigint, bigint) FROM PUBLIC, anon, authenticated;
 
+-- Whether a JSON value is text, null or absent: 5 and {"a": 1} are not texts that look like them.
+CREATE OR REPLACE FUNCTION bursar.is_text(p_value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(jsonb_typeof(p_value) IN ('string', 'null'), true);
+
+COMMENT ON FUNCTION bursar.is_text(jsonb) IS 'Whether a JSON value is text, null or absent.';
+REVOKE ALL ON FUNCTION bursar.is_text(jsonb) FROM PUBLIC, anon, authenticated;
+
 -- Whether a text is printable ASCII of 1 to so many characters.
 CREATE OR REPLACE FUNCTION bursar.is_printable(p_value text, p_max integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -47,6 +55,8 @@ REVOKE ALL ON FUNCTION bursar.is_owner(text, text) FROM PUBLIC, anon, authentica
 CREATE OR REPLACE FUNCTION bursar.is_external(p_value jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN jsonb_typeof(p_value) = 'object'
+    AND bursar.is_text(p_value -> 'provider') AND bursar.is_text(p_value -> 'account')
+    AND bursar.is_text(p_value -> 'mode') AND bursar.is_text(p_value -> 'id')
     AND coalesce(bursar.is_printable(p_value ->> 'provider', 100), false)
     AND coalesce(bursar.is_printable(p_value ->> 'account', 255), false)
     AND coalesce(p_value ->> 'mode' IN ('live', 'test'), false)

@@ -3,11 +3,12 @@
 -- requires: ledger/count_before_repeat.sql
 -- requires: rewards/credit.sql
 -- requires: rewards/read_purchases.sql
+-- requires: rewards/purchase_straight.sql
 -- purchase_reward: a collector pays a reward's creator and owns the reward. One transaction: charge,
 -- credit, collection, log.
 --
 -- Fields: reward_id, collector_id, [expected_price], caller {role, sub}, [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, NOT_AUTHORIZED, REWARD_NOT_FOUND,
+-- Refusals, in order: MALFORMED, DEGRADED, NOT_AUTHORIZED, IDEMPOTENCY_MISMATCH, REWARD_NOT_FOUND,
 -- SELF_PURCHASE, ALREADY_COLLECTED, REWARD_INACTIVE, PRICE_CHANGED, BUSY, WALLET_CLOSED,
 -- WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
 -- Locks: the wallets of collectors and creators together, sorted. Rewards are read after the wallets
@@ -18,7 +19,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
-    v_in bursar.purchase[] := bursar.read_purchases(p_requests);
+    v_in bursar.purchase[];
     v_assets text[];
     v_owner_ids text[];
     v_wallets bursar.wallet_state[];
@@ -26,6 +27,14 @@ DECLARE
     v_legs bursar.leg[];
     v_outcomes jsonb[];
 BEGIN
+    IF p_wait AND jsonb_array_length(p_requests) = 1 THEN
+        v_outcomes[1] := bursar.purchase_straight(p_requests -> 0);
+        IF v_outcomes[1] IS NOT NULL THEN
+            RETURN to_jsonb(v_outcomes);
+        END IF;
+    END IF;
+
+    v_in := bursar.read_purchases(p_requests);
     SELECT array_agg('credit'::text), array_agg(o.owner_id::text) INTO v_assets, v_owner_ids
     FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id))
         AS o (owner_id)
@@ -40,7 +49,10 @@ BEGIN
 
     SELECT array_agg(ROW(q.n, CASE WHEN x.refusal IS NULL THEN 2 ELSE 0 END, 'purchase_reward',
             'credit', q.collector_id::text, coalesce(r.cost, 0), 'reward ' || q.reward_id, q.actor,
-            NULL, NULL, NULL, q.claim, q.fingerprint, 'refuse', NULL, x.refusal,
+            NULL, NULL, NULL,
+            -- Whoever may not ask is not told either what the key's outcome was.
+            CASE WHEN x.refusal IS DISTINCT FROM 'NOT_AUTHORIZED' THEN q.claim END,
+            q.fingerprint, 'refuse', NULL, x.refusal,
             CASE x.refusal WHEN 'PRICE_CHANGED'
                 THEN jsonb_build_object('expected', q.expected_price, 'price', r.cost)
                 WHEN 'MALFORMED' THEN q.details
@@ -82,11 +94,13 @@ COMMENT ON FUNCTION bursar.purchase_reward_batch(jsonb, boolean) IS
 REVOKE ALL ON FUNCTION bursar.purchase_reward_batch(jsonb, boolean)
     FROM PUBLIC, anon, authenticated;
 
+SELECT bursar.build_handlers();
+
 CREATE OR REPLACE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS jsonb
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('purchase_reward_batch', p_requests)
+    SELECT bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward')
 $$;
 
 COMMENT ON FUNCTION bursar.purchase_reward(jsonb) IS 'Purchases rewards; a batch.';

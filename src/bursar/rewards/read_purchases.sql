@@ -32,9 +32,10 @@ CROSS JOIN LATERAL (SELECT CASE
     WHEN f.collector_id IS NULL OR NOT bursar.is_uuid(f.collector_id) THEN 'collector_id'
     WHEN f.expected_price IS NOT NULL
         AND NOT bursar.is_whole(f.expected_price, 1, 1000000000000000) THEN 'expected_price'
-    WHEN NOT bursar.is_printable(f.key, 255) THEN 'key'
+    WHEN NOT bursar.is_text(t.q -> 'key') OR NOT bursar.is_printable(f.key, 255) THEN 'key'
     WHEN f.principal NOT IN ('user', 'service', 'operator') THEN 'principal'
-    WHEN NOT bursar.is_printable(f.actor, 255) THEN 'actor' END AS field
+    WHEN NOT bursar.is_text(t.q -> 'actor') OR NOT bursar.is_printable(f.actor, 255)
+        THEN 'actor' END AS field
     -- Without the OFFSET the planner would paste these checks into each place that asks for them.
     OFFSET 0) AS m
 CROSS JOIN LATERAL (SELECT CASE WHEN m.field IS NULL THEN f.reward_id::uuid END AS reward_id,

@@ -1,0 +1,1 @@
+"""The ways to a purchase that are measured against each other."""

@@ -1,0 +1,84 @@
+"""The rivals in Python: a function with SELECT … FOR UPDATE, and a naive handler."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from bench.orders import Order
+from bench.paths.by_sql import open_pool
+from bench.paths.path import Path
+
+
+class Classic(Path):
+    """`SELECT purchase_reward(reward, buyer)`: the lock, the check and the writes in PL/pgSQL."""
+
+    name, title = "classic", "classic, from Python"
+    template = "template_classic"
+
+    async def open(self, url: str, service_url: str, buyers: Sequence[str]) -> None:
+        """Open the pool."""
+        self._pool = await open_pool(url)
+
+    async def buy(self, orders: Sequence[Order]) -> int:
+        """Call the function once for each order."""
+        done = 0
+        for order in orders:
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(
+                        "SELECT purchase_reward(%s::uuid, %s::uuid)", [order.reward, order.buyer]
+                    )
+                    await cursor.fetchone()
+            except psycopg.errors.RaiseException:  # insufficient funds
+                continue
+            done += 1
+        return done
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._pool.close()
+
+
+class Naive(Classic):
+    """Reads the balance, decides in Python, writes what it computed: one transaction, no lock."""
+
+    name, title = "naive", "naive, from Python"
+    callers = (8, 32)
+    expects_wrong_results = True
+
+    async def buy(self, orders: Sequence[Order]) -> int:
+        """Buy one after the other."""
+        return sum([await self._buy_one(order) for order in orders])
+
+    async def _buy_one(self, order: Order) -> bool:
+        async with self._pool.connection() as connection, connection.transaction():
+            run = connection.execute
+            seller, price = await _row(
+                await run("SELECT seller_id, price FROM reward WHERE id = %s", [order.reward])
+            )
+            read = "SELECT balance FROM wallet WHERE user_id = %s"
+            (balance,) = await _row(await run(read, [order.buyer]))
+            if balance < price:
+                return False
+            await run(
+                "INSERT INTO purchase (buyer_id, reward_id, seller_id, price)"
+                " VALUES (%s, %s, %s, %s)",
+                [order.buyer, order.reward, seller, price],
+            )
+            (earned,) = await _row(await run(read, [seller]))
+            write = "UPDATE wallet SET balance = %s WHERE user_id = %s"
+            await run(write, [balance - price, order.buyer])
+            await run(write, [earned + price, seller])
+            await run(
+                "INSERT INTO wallet_log (user_id, amount, balance_after) VALUES (%s, %s, %s)",
+                [order.buyer, -price, balance - price],
+            )
+        return True
+
+
+async def _row(cursor: psycopg.AsyncCursor[Any]) -> Any:
+    row = await cursor.fetchone()
+    if row is None:
+        raise LookupError("There is no such row.")
+    return row

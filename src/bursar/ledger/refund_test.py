@@ -1,0 +1,157 @@
+"""A refund takes a charge back, in parts too, and never more than was charged."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.ledger_in_sql import Ledger, Outcome, code, done
+
+pytestmark = pytest.mark.postgres_versions("15", "18")
+
+
+def charged(ledger: Ledger, verb: str, amount: int = 6) -> tuple[str, str, int]:
+    """Payer, payee and transaction of a charge of a new owner with 10."""
+    payer, payee = ledger.funded(10), str(uuid.uuid4())
+    if verb == "capture":
+        hold_id = done(ledger.one("hold", owner_id=payer, asset="credit", amount=amount))["hold_id"]
+        outcome = ledger.one("capture", hold_id=hold_id, to_owner_id=payee)
+    else:
+        to = {"to_owner_id": payee} if verb == "transfer" else {}
+        outcome = ledger.one(verb, owner_id=payer, asset="credit", amount=amount, **to)
+    return payer, payee, done(outcome)["transaction_id"]
+
+
+@pytest.mark.parametrize("verb", ["spend", "transfer", "capture"])
+def test_the_payer_gets_back_what_the_payee_gives(ledger: Ledger, verb: str) -> None:
+    payer, payee, charge = charged(ledger, verb)
+
+    outcome = done(ledger.one("refund", transaction_id=charge))
+
+    assert (outcome["owner_id"], outcome["amount"], outcome["balance"]) == (payer, 6, 10)
+    assert outcome["corrects"] == charge
+    other = "system:revenue" if verb == "spend" else payee
+    assert ledger.entries(outcome["transaction_id"]) == [
+        ("credit", payer, 6, "refund"), ("credit", other, -6, "refund")]
+    assert ledger.wallet(payee) == (0, 0, 0)
+
+
+def test_a_refunded_grant_goes_back_to_where_it_came_from(ledger: Ledger) -> None:
+    owner = str(uuid.uuid4())
+    grant = done(ledger.one("grant", owner_id=owner, asset="credit", amount=6, external={
+        "provider": "p", "account": "a", "mode": "live", "id": owner}))
+    done(ledger.one("spend", owner_id=owner, asset="credit", amount=4))
+
+    outcome = done(ledger.one("refund", transaction_id=grant["transaction_id"]))
+
+    assert (outcome["balance"], outcome["owed"]) == (0, 4)
+    assert ledger.entries(outcome["transaction_id"]) == [
+        ("credit", owner, -2, "refund"), ("credit", "system:debt", -4, "debt"),
+        ("credit:owed", owner, 4, "debt"), ("credit:owed", "system:debt", -4, "debt"),
+        ("credit", "system:external", 6, "refund")]
+
+
+def test_what_the_payee_no_longer_has_becomes_debt_and_holds_are_kept(ledger: Ledger) -> None:
+    payer, payee, charge = charged(ledger, "transfer")
+    done(ledger.one("hold", owner_id=payee, asset="credit", amount=5))
+
+    done(ledger.one("refund", transaction_id=charge))
+
+    assert ledger.wallet(payer) == (10, 0, 0)
+    assert ledger.wallet(payee) == (5, 5, 5)
+
+
+def test_a_payee_who_repaid_debt_with_it_gives_it_back(ledger: Ledger) -> None:
+    payer, payee = ledger.funded(10), ledger.funded(1)
+    done(ledger.one("adjust", owner_id=payee, asset="credit", amount=-8, shortfall="debt"))
+    charge = done(ledger.one(
+        "transfer", owner_id=payer, to_owner_id=payee, asset="credit", amount=10))
+    assert ledger.wallet(payee) == (3, 0, 0)
+
+    done(ledger.one("refund", transaction_id=charge["transaction_id"]))
+
+    assert ledger.wallet(payee) == (0, 0, 7)
+    assert ledger.wallet(payer) == (10, 0, 0)
+
+
+def test_parts_add_up_and_never_exceed_the_charge(ledger: Ledger) -> None:
+    payer, _, charge = charged(ledger, "transfer")
+
+    outcomes = ledger.ask("refund", [
+        {"transaction_id": charge, "amount": amount} for amount in (2, 5, 3, 2, 1)])
+    rest = ledger.one("refund", transaction_id=charge)
+
+    assert [o.get("code", o.get("balance")) for o in outcomes] == [
+        6, "REFUND_EXCEEDED", 9, "REFUND_EXCEEDED", 10]
+    assert code(rest) == "REFUND_EXCEEDED"
+    assert rest["details"] == {"transaction_id": charge, "charged": 6, "refunded": 6}
+    assert ledger.wallet(payer) == (10, 0, 0)
+
+
+def test_the_rest_of_a_charge_is_what_other_refunds_left(ledger: Ledger) -> None:
+    payer, _, charge = charged(ledger, "spend")
+    done(ledger.one("refund", transaction_id=charge, amount=2))
+
+    assert done(ledger.one("refund", transaction_id=charge))["amount"] == 4
+    assert ledger.wallet(payer) == (10, 0, 0)
+
+
+def test_refunds_at_once_never_exceed_the_charge(ledger: Ledger) -> None:
+    payer, payee, charge = charged(ledger, "transfer")
+
+    def refund(_: int) -> Outcome:
+        with psycopg.connect(ledger.database.url, autocommit=True) as connection:
+            row = connection.execute("SELECT bursar.refund(%s)", [
+                Jsonb([{"transaction_id": charge, "amount": 4}])]).fetchone()
+        assert row is not None
+        outcome: Outcome = row[0][0]
+        return outcome
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(refund, range(8)))
+
+    assert sorted(o.get("code", "done") for o in outcomes) == ["REFUND_EXCEEDED"] * 7 + ["done"]
+    assert (ledger.wallet(payer), ledger.wallet(payee)) == ((8, 0, 0), (2, 0, 0))
+
+
+def test_what_charged_nothing_cannot_be_refunded(ledger: Ledger) -> None:
+    owner, _, charge = charged(ledger, "spend")
+    made = [
+        ledger.one("refund", transaction_id=charge, amount=1),
+        ledger.one("adjust", owner_id=owner, asset="credit", amount=-1),
+        ledger.one("hold", owner_id=owner, asset="credit", amount=1),
+        ledger.one("freeze", owner_id=owner, asset="credit", wallet_status="open"),
+    ]
+
+    for outcome in made:
+        assert code(ledger.one(
+            "refund", transaction_id=done(outcome)["transaction_id"])) == "NOT_REFUNDABLE"
+    assert code(ledger.one("refund", transaction_id=10**12)) == "TRANSACTION_NOT_FOUND"
+
+
+def test_frozen_wallets_give_back_and_closed_ones_refuse(ledger: Ledger) -> None:
+    _, payee, charge = charged(ledger, "transfer")
+    done(ledger.one("freeze", owner_id=payee, asset="credit", wallet_status="frozen"))
+    done(ledger.one("refund", transaction_id=charge, amount=6 - 1))
+    done(ledger.one("adjust", owner_id=payee, asset="credit", amount=-1, shortfall="debt"))
+    done(ledger.one("freeze", owner_id=payee, asset="credit", wallet_status="closed"))
+
+    assert code(ledger.one("refund", transaction_id=charge, amount=2)) == "REFUND_EXCEEDED"
+    assert code(ledger.one("refund", transaction_id=charge, amount=1)) == "WALLET_CLOSED"
+
+
+def test_no_bucket_of_a_caller_hides_the_payee_from_a_refund(ledger: Ledger) -> None:
+    payer, payee = ledger.funded(10), str(uuid.uuid4())
+    transfer = {"owner_id": payer, "to_owner_id": payee, "asset": "credit", "amount": 6}
+
+    assert code(ledger.one("transfer", **transfer, bucket="debt")) == "MALFORMED"
+    charge = done(ledger.one("transfer", **transfer, bucket="refund"))
+    done(ledger.one("refund", transaction_id=charge["transaction_id"]))
+
+    assert (ledger.wallet(payer), ledger.wallet(payee)) == ((10, 0, 0), (0, 0, 0))
+
+
+def test_the_promises_hold(ledger: Ledger) -> None:
+    ledger.keeps_its_promises()

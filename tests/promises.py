@@ -1,0 +1,183 @@
+"""The ledger's promises as SQL: each query finds what breaks one. Run as a superuser, at rest.
+
+P9 and P10 speak of items sold and of answers given, so their tests know more than these tables do;
+what the tables can say of them is here too.
+"""
+
+from dataclasses import dataclass
+
+import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A promise, and a query whose rows are exceptions to it."""
+
+    promise: str
+    sentence: str
+    query: str
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "P1", "the entries of every transaction sum to 0 per asset",
+        """
+        SELECT transaction_id, asset, sum(amount) FROM bursar.entry
+        GROUP BY transaction_id, asset HAVING sum(amount) <> 0
+        """,
+    ),
+    Check(
+        "P1", "all entries sum to 0 per asset",
+        "SELECT asset, sum(amount) FROM bursar.entry GROUP BY asset HAVING sum(amount) <> 0",
+    ),
+    Check(
+        "P1", "every entry has a transaction",
+        """
+        SELECT e.transaction_id FROM bursar.entry AS e
+        LEFT JOIN bursar.transaction AS t ON t.id = e.transaction_id WHERE t.id IS NULL
+        """,
+    ),
+    Check(
+        "P2", "a wallet's balance is the sum of its entries, its sequence the last of theirs",
+        """
+        SELECT b.asset, b.owner_id, b.balance, e.total, b.seq, e.last_seq
+        FROM bursar.balance AS b
+        LEFT JOIN (
+            SELECT asset, owner_id, sum(amount) AS total, max(seq) AS last_seq
+            FROM bursar.entry WHERE seq IS NOT NULL GROUP BY asset, owner_id
+        ) AS e USING (asset, owner_id)
+        WHERE b.balance <> coalesce(e.total, 0) OR b.seq <> coalesce(e.last_seq, 0)
+        """,
+    ),
+    Check(
+        "P2", "whoever has entries that sum to something has a wallet",
+        """
+        SELECT e.asset, e.owner_id FROM bursar.entry AS e
+        LEFT JOIN bursar.balance AS b USING (asset, owner_id)
+        WHERE e.seq IS NOT NULL AND b.owner_id IS NULL
+        GROUP BY e.asset, e.owner_id HAVING sum(e.amount) <> 0
+        """,
+    ),
+    Check(
+        "P2", "sequence and balance_after have no gaps",
+        """
+        SELECT asset, owner_id, seq, balance_after FROM (
+            SELECT *, row_number() OVER wallet AS place, sum(amount) OVER wallet AS running
+            FROM bursar.entry WHERE seq IS NOT NULL
+            WINDOW wallet AS (PARTITION BY asset, owner_id ORDER BY seq)
+        ) AS e WHERE seq <> place OR balance_after <> running
+        """,
+    ),
+    Check(
+        "P3", "no balance is negative, and what is held is covered",
+        """
+        SELECT asset, owner_id, balance, held FROM bursar.balance
+        WHERE balance < 0 OR held < 0 OR held > balance
+        """,
+    ),
+    Check(
+        "P3", "no balance was negative at any time",
+        "SELECT asset, owner_id, seq, balance_after FROM bursar.entry WHERE balance_after < 0",
+    ),
+    Check(
+        "P3", "what a wallet holds is what its open holds have left",
+        """
+        SELECT b.asset, b.owner_id, b.held, h.open FROM bursar.balance AS b
+        LEFT JOIN (
+            SELECT asset, owner_id, sum(amount - captured - released - expired) AS open
+            FROM bursar.hold WHERE status = 'open' GROUP BY asset, owner_id
+        ) AS h USING (asset, owner_id)
+        WHERE b.held <> coalesce(h.open, 0)
+        """,
+    ),
+    Check(
+        "P4", "no two keys claim one transaction",
+        """
+        SELECT outcome ->> 'transaction_id' FROM bursar.idempotency
+        WHERE outcome ? 'transaction_id' GROUP BY 1 HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "P4", "what a key remembers as done was done",
+        """
+        SELECT i.outcome FROM bursar.idempotency AS i
+        LEFT JOIN bursar.transaction AS t ON t.id = (i.outcome ->> 'transaction_id')::bigint
+        WHERE i.outcome ->> 'status' = 'done' AND t.id IS NULL
+        """,
+    ),
+    Check(
+        "P5", "what a key remembers as refused moved nothing",
+        """
+        SELECT outcome FROM bursar.idempotency
+        WHERE outcome ->> 'status' = 'refused' AND outcome ? 'transaction_id'
+        """,
+    ),
+    Check(
+        "P6", "the guards on entries, transactions and external references are on",
+        """
+        SELECT wanted.name FROM unnest(ARRAY['entry', 'transaction', 'external_reference'])
+            AS wanted (name)
+        LEFT JOIN pg_trigger AS g ON g.tgrelid = ('bursar.' || quote_ident(wanted.name))::regclass
+            AND g.tgname = 'append_only' AND g.tgenabled IN ('O', 'A')
+        WHERE g.oid IS NULL
+        """,
+    ),
+    Check(
+        "P7", "captured, released and expired make up an ended hold",
+        """
+        SELECT id FROM bursar.hold WHERE captured + released + expired > amount
+            OR (status <> 'open') <> (captured + released + expired = amount)
+            OR (status <> 'open') <> (ended_at IS NOT NULL)
+        """,
+    ),
+    Check(
+        "P7", "refunds never exceed what they correct",
+        """
+        SELECT p.id, p.amount, sum(r.amount) FROM bursar.transaction AS r
+        JOIN bursar.transaction AS p ON p.id = r.corrects
+        WHERE r.verb = 'refund' GROUP BY p.id, p.amount HAVING sum(r.amount) > p.amount
+        """,
+    ),
+    Check(
+        "P8", "an external id has one transaction, and no other has it",
+        """
+        SELECT transaction_id FROM bursar.external_reference
+        GROUP BY transaction_id HAVING count(*) > 1
+        UNION ALL
+        SELECT x.transaction_id FROM bursar.external_reference AS x
+        LEFT JOIN bursar.transaction AS t ON t.id = x.transaction_id WHERE t.id IS NULL
+        """,
+    ),
+    Check(
+        "P9", "each collection was paid for once, at its price",
+        """
+        SELECT c.collector_id, c.reward_id, t.id FROM public.collected_rewards AS c
+        FULL JOIN (SELECT * FROM bursar.transaction WHERE verb = 'purchase_reward') AS t
+            ON t.id = c.transaction_id AND t.amount = c.price
+            AND t.owner_id = c.collector_id::text
+        WHERE c.collector_id IS NULL OR t.id IS NULL
+        """,
+    ),
+    Check(
+        "P9", "nobody owns a reward twice",
+        """
+        SELECT collector_id, reward_id FROM public.collected_rewards
+        GROUP BY collector_id, reward_id HAVING count(*) > 1
+        """,
+    ),
+)
+
+
+def broken_promises(connection: psycopg.Connection) -> list[str]:
+    """Say which promises do not hold, each with a few of the rows that break it."""
+    found: list[str] = []
+    with connection.transaction():
+        # An index damaged by a crash must not hide what its table says.
+        connection.execute("SET LOCAL enable_indexscan = off")
+        connection.execute("SET LOCAL enable_indexonlyscan = off")
+        connection.execute("SET LOCAL enable_bitmapscan = off")
+        for check in CHECKS:
+            rows = connection.execute(check.query.encode()).fetchmany(5)
+            if rows:
+                found.append(f"{check.promise}, {check.sentence}: {rows}")
+    return found
