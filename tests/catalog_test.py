@@ -65,7 +65,7 @@ WRITES: dict[str, set[str]] = {
         "public.rewards UPDATE",
         "public.user_credits DELETE",
         "public.user_credits INSERT (balance, created_at, user_id)",
-        "public.user_credits UPDATE (balance)",
+        "public.user_credits UPDATE (balance, created_at, user_id)",
     },
 }
 WRITES["bursar_operator"] = WRITES["service_role"]

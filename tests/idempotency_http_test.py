@@ -182,6 +182,54 @@ async def test_a_refused_purchase_stays_refused_after_a_top_up_and_a_new_key_buy
     assert balance(admin, buyer) == 950
 
 
+@pytest.mark.parametrize("code", ["INSUFFICIENT_FUNDS", "REWARD_NOT_FOUND", "SELF_PURCHASE"])
+async def test_a_refused_key_sent_50_times_at_once_has_50_equal_answers(
+    code: str, door: Door, admin: psycopg.Connection
+) -> None:
+    """Also where the refusal is known before any wallet is locked, and by two servers."""
+    buyer, key = person(admin, 10), new_id()
+    wanted = {
+        "INSUFFICIENT_FUNDS": reward(admin, 60), "REWARD_NOT_FOUND": new_id(),
+        "SELF_PURCHASE": reward(admin, 60, creator_id=buyer),
+    }[code]
+    before = digest(admin)
+
+    answers = await asyncio.gather(*(door.buy(buyer, wanted, key) for _ in range(50)))
+
+    assert {answer.code for answer in answers} == {code}
+    assert all(effect(answer) == effect(answers[0]) for answer in answers)
+    assert [answer.replayed for answer in answers].count(False) == 1
+    assert digest(admin) == before
+
+
+async def test_the_doors_of_one_user_share_a_key_however_the_request_is_written(
+    deployment: Deployment, admin: psycopg.Connection, postgres_version: str
+) -> None:
+    buyer, wanted, key = person(admin, 1000), reward(admin, 60), new_id()
+    headers = deployment.headers("authenticated", buyer) | {
+        "idempotency-key": key, "content-type": "application/json",
+    }
+    v1, rpc = "/v1/purchases", "/rest/v1/rpc/purchase_reward"
+    written = [
+        (v1, f'{{"reward_id": "{wanted}", "collector_id": "{buyer}"}}'),
+        (v1, f'{{ "collector_id":"{buyer.upper()}",\n"reward_id":"{wanted.upper()}" }}'),
+        (v1, f'{{"reward_id": "{wanted}"}}'),
+        (v1, f'{{"reward_id": "{wanted}", "expected_price": null}}'),
+        (rpc, f'{{"p_reward_id": "{wanted}", "p_collector_id": "{buyer}"}}'),
+    ]
+
+    async with httpx.AsyncClient(timeout=30) as client:
+        answers = [
+            await client.post(deployment.url + path, content=body, headers=headers)
+            for path, body in written
+        ]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200, 200, 200]
+    assert len({answer.json()["transaction_id"] for answer in answers}) == 1
+    assert [answer.json()["replayed"] for answer in answers] == [False] + [True] * 4
+    assert balance(admin, buyer) == 940
+
+
 async def test_the_same_key_of_another_user_is_another_key(
     door: Door, admin: psycopg.Connection
 ) -> None:

@@ -123,6 +123,43 @@ async def test_raw_updates_of_eight_operators_beside_purchases_lose_nothing(
     assert broken_promises(admin) == []
 
 
+async def test_raw_inserts_upserts_and_deletes_beside_purchases_lose_nothing(
+    deployment: Deployment, store: ScratchDatabase, admin: psycopg.Connection,
+    postgres_version: str,
+) -> None:
+    """Wallets that do not exist yet are opened by purchases and by plain SQL at the same moment."""
+    buyer, creators = person(admin, 10_000), [new_id() for _ in range(60)]
+    rewards = [reward(admin, 7, creator_id=creator) for creator in creators]
+    psql, door = Psql(store), HttpWay(deployment)
+    insert = "INSERT INTO public.user_credits (user_id, balance) VALUES"
+    upserts = [
+        f"{insert} ('{creator}', 5) ON CONFLICT (user_id)"
+        " DO UPDATE SET balance = user_credits.balance + excluded.balance"
+        for creator in creators
+    ]
+    deletes = [f"DELETE FROM public.user_credits WHERE user_id = '{one}'" for one in creators]
+    bought = [
+        [Call(user(buyer), "purchase_reward", {"p_reward_id": one, "p_collector_id": buyer})]
+        for one in rewards
+    ]
+
+    rounds, *written = await asyncio.gather(
+        door.rounds(bought), psql.type(OPERATOR, upserts), psql.type(SUPERUSER, upserts)
+    )
+    left = [balance(admin, creator) for creator in creators]
+    deleted = await psql.type(OPERATOR, deletes)
+    again = await psql.type(OPERATOR, upserts)
+
+    answers = [one for part in (*rounds, *written, deleted, again) for one in part]
+    assert {answer.code for answer in answers} == {"done"}
+    assert left == [7 + 5 + 5] * len(creators)
+    assert [balance(admin, creator) for creator in creators] == [5] * len(creators)
+    for creator in creators:
+        amounts = [amount for _, _, amount, _ in entries_by(admin, creator)]
+        assert sorted(amounts) == [-17, 5, 5, 5, 7]
+    assert broken_promises(admin) == []
+
+
 async def test_an_update_by_a_signed_in_user_is_refused(
     way: Way, admin: psycopg.Connection, postgres_version: str
 ) -> None:

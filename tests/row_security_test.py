@@ -5,8 +5,8 @@ import pytest
 
 from tests.deployment import Deployment
 from tests.psql import Psql
-from tests.store import new_id, person, reward
-from tests.ways import ANON, SERVICE, Answer, Way, buy, user
+from tests.store import digest, new_id, person, reward
+from tests.ways import ANON, SERVICE, Answer, Caller, Way, buy, user
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
@@ -103,6 +103,37 @@ async def balances(way: Way, who: str) -> dict[object, object]:
     """What a user sees of user_credits."""
     answer = await way.read(user(who), "user_credits")
     return {row["user_id"]: row["balance"] for row in rows(answer)}
+
+
+async def test_a_user_writes_nothing_that_is_not_theirs(
+    deployment: Deployment, admin: psycopg.Connection, postgres_version: str
+) -> None:
+    psql = Psql(deployment.database)
+    thief, wanted = person(admin, 10), reward(admin, 60)
+    statements = [
+        f"INSERT INTO public.collected_rewards VALUES ('{wanted}', '{thief}', 0, 0, now())",
+        f"DELETE FROM public.collected_rewards WHERE collector_id <> '{thief}'",
+        f"INSERT INTO public.rewards (creator_id, name, cost) VALUES ('{new_id()}', 'Trap', 1)",
+        f"UPDATE public.rewards SET creator_id = '{thief}' WHERE id = '{wanted}'",
+        f"DELETE FROM public.rewards WHERE id = '{wanted}'",
+        "UPDATE bursar.entry SET amount = 1",
+        "DELETE FROM bursar.idempotency",
+        "UPDATE bursar.gate SET degraded = true",
+        "CREATE TABLE public.rewards_too (id uuid)",
+    ]
+    before = digest(admin)
+
+    answers = await psql.type(user(thief), statements)
+    repriced = await psql.type(user(thief), ["UPDATE public.rewards SET cost = 1"])
+    by_operator = await psql.type(Caller("bursar_operator"), statements[5:7])
+    by_superuser = await psql.type(Caller("postgres"), statements[5:6])
+
+    assert [answer.code for answer in answers] == ["42501"] * len(statements)
+    assert repriced[0].code == "done"  # it changed the rewards of theirs, of which there are none
+    assert [answer.code for answer in by_operator] == ["42501"] * 2
+    assert by_superuser[0].code == "23001"
+    assert "append-only" in by_superuser[0].message
+    assert digest(admin) == before
 
 
 def rows(answer: Answer) -> list[dict[str, object]]:

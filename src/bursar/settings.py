@@ -1,4 +1,4 @@
-"""Configuration: every `BURSAR_*` variable, its default and its reason, read once into one value."""
+"""Configuration: every `BURSAR_*` variable with its default and reason, read once."""
 
 import os
 from collections.abc import Mapping
@@ -20,9 +20,7 @@ class Settings:
     database_url: str = _setting(
         "", "libpq URL of the database; empty means the embedded one", secret=True
     )
-    jwt_secret: str = _setting(
-        "", "secret of HS256 tokens, at least 32 characters", secret=True
-    )
+    jwt_secret: str = _setting("", "secret of HS256 tokens, at least 32 characters", secret=True)
     jwt_jwks_url: str = _setting(
         "", "https address of a JWKS document with the keys of RS256 and ES256 tokens"
     )

@@ -25,6 +25,7 @@ from bursar.db.register import Register
 
 __all__ = ["ADMIN_ROLE", "Cluster", "open_cluster"]
 
+
 class Cluster:
     """A PostgreSQL server whose data are in `directory`.
 

@@ -149,9 +149,7 @@ def test_a_killed_server_recovers_every_commit(cluster: Cluster) -> None:
 
 def test_a_pid_file_that_names_another_program_is_put_aside(cluster: Cluster) -> None:
     account = server_account(cluster.place.data)
-    sleeper = subprocess.Popen(
-        ["/bin/sleep", "60"], user=account.uid if account.switch else None
-    )
+    sleeper = subprocess.Popen(["/bin/sleep", "60"], user=account.uid if account.switch else None)
     try:
         pid = kill_server(cluster)
         pid_file = cluster.place.data / "postmaster.pid"

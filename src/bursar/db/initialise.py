@@ -48,9 +48,7 @@ def initialise(place: Place, account: Account, programs: Binaries, *, durable: b
         _run_initdb(place, account, programs, password_file, durable=durable)
     finally:
         password_file.unlink()
-    descriptor = os.open(
-        unfinished / "postgresql.conf", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
-    )
+    descriptor = os.open(unfinished / "postgresql.conf", os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write("\ninclude '../bursar.conf'\n")
         file.flush()

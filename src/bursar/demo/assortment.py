@@ -28,12 +28,19 @@ BRASS_BOOKMARK = DemoReward(
     _of(2), CREATOR.user_id, "Brass bookmark", "Thin enough to forget, heavy enough to stay.", 60
 )
 OWN_POSTCARD = DemoReward(
-    _of(7), COLLECTOR.user_id, "Postcard from a collector",
-    "Created by the collector, who cannot buy it.", 15,
+    _of(7),
+    COLLECTOR.user_id,
+    "Postcard from a collector",
+    "Created by the collector, who cannot buy it.",
+    15,
 )
 RETIRED_POSTER = DemoReward(
-    _of(8), CREATOR.user_id, "Retired poster", "Was on sale once; only its creator still sees it.",
-    45, is_active=False,
+    _of(8),
+    CREATOR.user_id,
+    "Retired poster",
+    "Was on sale once; only its creator still sees it.",
+    45,
+    is_active=False,
 )
 
 REWARDS = (
@@ -43,16 +50,25 @@ REWARDS = (
         _of(3), CREATOR.user_id, "Sticker sheet", "Twelve small marks for lids and covers.", 10
     ),
     DemoReward(
-        _of(4), CREATOR.user_id, "Printed star map", "The northern sky in spring, on heavy paper.",
+        _of(4),
+        CREATOR.user_id,
+        "Printed star map",
+        "The northern sky in spring, on heavy paper.",
         35,
     ),
     DemoReward(
-        _of(5), CREATOR.user_id, "Early reading", "Next month's essay, two weeks before the rest.",
+        _of(5),
+        CREATOR.user_id,
+        "Early reading",
+        "Next month's essay, two weeks before the rest.",
         25,
     ),
     DemoReward(
-        _of(6), CREATOR.user_id, "A place at the long table",
-        "One seat at the yearly supper, bread included.", 240,
+        _of(6),
+        CREATOR.user_id,
+        "A place at the long table",
+        "One seat at the yearly supper, bread included.",
+        240,
     ),
     OWN_POSTCARD,
     RETIRED_POSTER,

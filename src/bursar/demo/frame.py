@@ -36,7 +36,9 @@ class StoreFront:
 # Every store-front adds itself here.
 STORE_FRONTS = (
     StoreFront(
-        "demo/rewards", "Rewards", "A reward store: be a collector, a creator or a newcomer.",
+        "demo/rewards",
+        "Rewards",
+        "A reward store: be a collector, a creator or a newcomer.",
     ),
 )
 
@@ -63,8 +65,12 @@ def _static() -> dict[str, _File]:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("bursar.demo"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+        loader=PackageLoader("bursar.demo"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
     )
     environment.globals["store_fronts"] = STORE_FRONTS
     environment.globals["digest"] = lambda name: _static()[name].digest
@@ -80,7 +86,8 @@ def render(template: str, path: str, **values: Any) -> Response[str]:
     root = "../" * path.count("/") or "./"
     text = _environment().get_template(template).render(path=path, root=root, **values)
     return Response(
-        text, media_type=MediaType.HTML,
+        text,
+        media_type=MediaType.HTML,
         headers={"content-security-policy": POLICY, "cache-control": "no-cache"},
     )
 

@@ -34,8 +34,15 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("ground", ["background", "surface"])
 @pytest.mark.parametrize(
     ("ink", "ratio"),
-    [("text", 7), ("muted", 4.5), ("accent", 4.5), ("good", 4.5), ("warn", 4.5), ("bad", 4.5),
-     ("edge", 3)],
+    [
+        ("text", 7),
+        ("muted", 4.5),
+        ("accent", 4.5),
+        ("good", 4.5),
+        ("warn", 4.5),
+        ("bad", 4.5),
+        ("edge", 3),
+    ],
 )
 def test_colours_can_be_told_apart(dark: bool, ground: str, ink: str, ratio: float) -> None:
     colours = tokens(dark)
@@ -53,7 +60,9 @@ def test_words_on_buttons_can_be_read(dark: bool) -> None:
 def test_all_files_of_all_pages_are_light_and_from_here() -> None:
     texts = [
         entry.read_text("utf-8")
-        for folder in (STATIC, TEMPLATES) for entry in folder.iterdir() if entry.is_file()
+        for folder in (STATIC, TEMPLATES)
+        for entry in folder.iterdir()
+        if entry.is_file()
     ]
 
     assert len(texts) > 8

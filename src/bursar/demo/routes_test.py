@@ -20,9 +20,7 @@ SECRET = "a secret that only these tests know, of forty"
 @pytest.fixture
 async def client(database: ScratchDatabase) -> AsyncIterator[httpx.AsyncClient]:
     seed(database.service_url)
-    settings = Settings(
-        jwt_secret=SECRET, database_url=database.service_url, log_level="error"
-    )
+    settings = Settings(jwt_secret=SECRET, database_url=database.service_url, log_level="error")
     app = create_app(None, settings, route_handlers=demo_routes(settings))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as made:
@@ -108,8 +106,14 @@ async def test_a_visitor_gets_a_short_token_of_their_own(client: httpx.AsyncClie
 
 @pytest.mark.parametrize(
     "body",
-    [{"visitor": "somebody else"}, {"visitor": COLLECTOR.user_id}, {"visitor": "service_role"},
-     {"visitor": None}, {}, {"visitor": "collector", "role": "service_role"}],
+    [
+        {"visitor": "somebody else"},
+        {"visitor": COLLECTOR.user_id},
+        {"visitor": "service_role"},
+        {"visitor": None},
+        {},
+        {"visitor": "collector", "role": "service_role"},
+    ],
 )
 async def test_nobody_else_gets_a_token(
     client: httpx.AsyncClient, body: dict[str, str | None]
@@ -136,9 +140,7 @@ async def test_a_page_of_another_site_is_refused(client: httpx.AsyncClient, path
 
 
 async def test_without_the_demonstration_there_are_no_tokens(database: ScratchDatabase) -> None:
-    settings = Settings(
-        jwt_secret=SECRET, database_url=database.service_url, log_level="error"
-    )
+    settings = Settings(jwt_secret=SECRET, database_url=database.service_url, log_level="error")
     app = create_app(None, settings)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as client:

@@ -29,11 +29,20 @@ def seed(database_url: str) -> None:
         connection.execute("SET LOCAL statement_timeout = '30s'")
         connection.execute("SET LOCAL ROLE service_role")
         with connection.cursor() as cursor:
-            cursor.executemany(_INSERT, [
-                (reward.reward_id, reward.creator_id, reward.name, reward.description, reward.cost,
-                 reward.is_active)
-                for reward in REWARDS
-            ])
+            cursor.executemany(
+                _INSERT,
+                [
+                    (
+                        reward.reward_id,
+                        reward.creator_id,
+                        reward.name,
+                        reward.description,
+                        reward.cost,
+                        reward.is_active,
+                    )
+                    for reward in REWARDS
+                ],
+            )
         # A statement of its own, as the ledger's verbs want to be called.
         connection.commit()
         connection.execute("SET LOCAL ROLE service_role")
@@ -50,7 +59,9 @@ def _grants() -> list[dict[str, Any]]:
             "bucket": "promotional",
             "reason": "opening credits",
             "external": {
-                "provider": "demo", "account": "bursar", "mode": "test",
+                "provider": "demo",
+                "account": "bursar",
+                "mode": "test",
                 "id": f"opening:{visitor.slug}",
             },
             "key": f"demo:opening:{visitor.slug}",

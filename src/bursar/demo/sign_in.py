@@ -64,8 +64,11 @@ def sign_in_routes(settings: Settings) -> Router:
         return SignedIn(visitor.user_id, visitor.name, access, TOKEN_SECONDS)
 
     return Router(
-        "/demo", route_handlers=[token, add_credits], before_request=_refuse_other_sites,
-        request_max_body_size=BODY_BYTES_MAX, exception_handlers={ProblemError: _answer_problem},
+        "/demo",
+        route_handlers=[token, add_credits],
+        before_request=_refuse_other_sites,
+        request_max_body_size=BODY_BYTES_MAX,
+        exception_handlers={ProblemError: _answer_problem},
     )
 
 
@@ -80,15 +83,18 @@ async def add_credits(request: AnyRequest) -> dict[str, Any]:
         raise ProblemError(
             409, "ENOUGH", f"{visitor.name} has {wallet['balance']} credits, which is plenty."
         )
-    outcome = await ledger.call("grant", {
-        "owner_id": visitor.user_id,
-        "asset": "credit",
-        "amount": TOP_UP,
-        "bucket": "promotional",
-        "reason": "credits added on the demo page",
-        "key": f"demo:{asked.key}",
-        "actor": "service:demo",
-    })
+    outcome = await ledger.call(
+        "grant",
+        {
+            "owner_id": visitor.user_id,
+            "asset": "credit",
+            "amount": TOP_UP,
+            "bucket": "promotional",
+            "reason": "credits added on the demo page",
+            "key": f"demo:{asked.key}",
+            "actor": "service:demo",
+        },
+    )
     if outcome["status"] != "done":
         raise of_refusal(outcome)
     return outcome
@@ -117,6 +123,7 @@ def _refuse_other_sites(request: AnyRequest) -> None:
 def _answer_problem(request: AnyRequest, error: ProblemError) -> Response[bytes]:
     return Response(
         as_problem(error, request.headers.get("x-request-id", "")),
-        status_code=error.status, media_type=PROBLEM_JSON.decode(),
+        status_code=error.status,
+        media_type=PROBLEM_JSON.decode(),
         headers={name.decode(): value.decode() for name, value in error.headers},
     )

@@ -35,7 +35,9 @@ def stage(database_url: str, secret: str = "") -> Iterator[str]:
         "BURSAR_LOG_LEVEL": "error",
     }
     with subprocess.Popen(
-        [sys.executable, "-m", "bursar.demo.stage"], env=environment, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "bursar.demo.stage"],
+        env=environment,
+        stdout=subprocess.PIPE,
         text=True,
     ) as process:
         try:
@@ -58,7 +60,10 @@ def main() -> None:
     settings = Settings.from_environment()
     seed(settings.database_url)
     serve(
-        settings, "127.0.0.1", 0, route_handlers=demo_routes(settings),
+        settings,
+        "127.0.0.1",
+        0,
+        route_handlers=demo_routes(settings),
         on_ready=_announce,
     )
 

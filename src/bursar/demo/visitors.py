@@ -19,19 +19,31 @@ class Visitor:
 
 
 COLLECTOR = Visitor(
-    "collector", "Collector", "d3300000-0000-4000-8000-000000000001", 100,
+    "collector",
+    "Collector",
+    "d3300000-0000-4000-8000-000000000001",
+    100,
     "Began with 100 credits: enough for one reward of 60, not for two.",
 )
 SECOND_COLLECTOR = Visitor(
-    "second-collector", "Second collector", "d3300000-0000-4000-8000-000000000002", 500,
+    "second-collector",
+    "Second collector",
+    "d3300000-0000-4000-8000-000000000002",
+    500,
     "Began with 500 credits and wants everything.",
 )
 CREATOR = Visitor(
-    "creator", "Creator", "d3300000-0000-4000-8000-000000000003", 0,
+    "creator",
+    "Creator",
+    "d3300000-0000-4000-8000-000000000003",
+    0,
     "Created most of the rewards, and earns what they cost.",
 )
 NEWCOMER = Visitor(
-    "newcomer", "Newcomer", "d3300000-0000-4000-8000-000000000004", 0,
+    "newcomer",
+    "Newcomer",
+    "d3300000-0000-4000-8000-000000000004",
+    0,
     "Began with nothing.",
 )
 

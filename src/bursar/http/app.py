@@ -39,7 +39,10 @@ class Bursar:
     """
 
     def __init__(
-        self, ledger: Ledger | None, settings: Settings, database_url: str,
+        self,
+        ledger: Ledger | None,
+        settings: Settings,
+        database_url: str,
         route_handlers: Sequence[Any],
     ) -> None:
         self.settings = settings
@@ -64,8 +67,13 @@ class Bursar:
         self.pages: Litestar = make_pages(route_handlers)
         self.pages.state.ledger = self._ledger  # for pages that carry something out
         self._front = Front(
-            Routes(routes), settings, Verifier(settings), self.metrics, self.minutes,
-            make_log(settings.log_level), cast("ASGIApp", self.pages),
+            Routes(routes),
+            settings,
+            Verifier(settings),
+            self.metrics,
+            self.minutes,
+            make_log(settings.log_level),
+            cast("ASGIApp", self.pages),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

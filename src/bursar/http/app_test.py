@@ -47,8 +47,9 @@ async def test_the_lifespan_opens_and_closes(door: Door) -> None:
         told.append(message["type"])
         if message["type"] == "lifespan.startup.complete":
             async with client_of(app) as client:
-                answer = await client.post("/v1/grants", json={**GRANT, "owner_id": str(
-                    uuid.uuid4())}, headers=SERVICE)
+                answer = await client.post(
+                    "/v1/grants", json={**GRANT, "owner_id": str(uuid.uuid4())}, headers=SERVICE
+                )
                 assert answer.status_code == 201
 
     await app({"type": "lifespan"}, receive, send)
@@ -56,8 +57,9 @@ async def test_the_lifespan_opens_and_closes(door: Door) -> None:
 
 
 async def test_without_its_database_it_starts_and_says_so() -> None:
-    app = create_app("postgresql://127.0.0.1:1/none", Settings(jwt_secret=SECRET,
-                                                              log_level="error"))
+    app = create_app(
+        "postgresql://127.0.0.1:1/none", Settings(jwt_secret=SECRET, log_level="error")
+    )
     async with client_of(app) as client:
         answer = await client.get("/health")
         assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")

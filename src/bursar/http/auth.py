@@ -22,7 +22,7 @@ from bursar.http.problem import ProblemError
 from bursar.settings import Settings
 
 TOKEN_LENGTH_MAX = 8192
-CACHED_TOKENS_MAX = 4096
+CACHED_TOKENS_MAX = 16_384
 # Clocks of two machines differ; `exp` gets no such grace.
 LEEWAY_SECONDS = 30
 SUB_LENGTH_MAX = 255
@@ -83,8 +83,11 @@ class Verifier:
             header, claims = _segment(token, 0), _segment(token, 1)
             key = await self._key_for(header)
             jwt.decode(
-                token, cast("Any", key.key), algorithms=[key.algorithm],
-                audience=self._audience or None, issuer=self._issuer or None,
+                token,
+                cast("Any", key.key),
+                algorithms=[key.algorithm],
+                audience=self._audience or None,
+                issuer=self._issuer or None,
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp"], "verify_aud": bool(self._audience)},
             )
@@ -146,7 +149,9 @@ def mint(role: str, sub: str | None, secret: str, seconds: int) -> str:
 def invalid_token(sentence: str) -> ProblemError:
     """Return the 401 problem for a token that is not to be trusted."""
     return ProblemError(
-        401, "UNAUTHENTICATED", sentence,
+        401,
+        "UNAUTHENTICATED",
+        sentence,
         headers=[(b"www-authenticate", b'Bearer error="invalid_token"')],
     )
 

@@ -61,8 +61,9 @@ async def test_a_minted_token_names_its_role_and_subject() -> None:
     assert json.loads(principal.claims)["sub"] == "u-1"
 
 
-@pytest.mark.parametrize(("algorithm", "key", "kid"), [("RS256", RSA_KEY, "rsa-1"),
-                                                       ("ES256", EC_KEY, "ec-1")])
+@pytest.mark.parametrize(
+    ("algorithm", "key", "kid"), [("RS256", RSA_KEY, "rsa-1"), ("ES256", EC_KEY, "ec-1")]
+)
 async def test_tokens_of_the_identity_provider_are_verified_with_its_keys(
     algorithm: str, key: Any, kid: str
 ) -> None:
@@ -94,16 +95,21 @@ def attacks() -> dict[str, str]:
         "another secret": signed(HS, claims(), secret=b"y" * 40),
         "RS256 header over an HMAC": signed({"alg": "RS256", "kid": "rsa-1"}, claims()),
         "ES256 with the RSA key's id": jwt.encode(
-            claims(), EC_KEY, algorithm="ES256", headers={"kid": "rsa-1"}),
+            claims(), EC_KEY, algorithm="ES256", headers={"kid": "rsa-1"}
+        ),
         "RS256 by somebody else": jwt.encode(
-            claims(), other, algorithm="RS256", headers={"kid": "rsa-1"}),
+            claims(), other, algorithm="RS256", headers={"kid": "rsa-1"}
+        ),
         "jwk header": jwt.encode(claims(), other, algorithm="RS256", headers={"jwk": jwk}),
         "jku header": jwt.encode(
-            claims(), other, algorithm="RS256", headers={"jku": "https://evil.example/jwks"}),
+            claims(), other, algorithm="RS256", headers={"jku": "https://evil.example/jwks"}
+        ),
         "x5u header": jwt.encode(
-            claims(), other, algorithm="RS256", headers={"x5u": "https://evil.example/x"}),
+            claims(), other, algorithm="RS256", headers={"x5u": "https://evil.example/x"}
+        ),
         "unknown kid": jwt.encode(
-            claims(), RSA_KEY, algorithm="RS256", headers={"kid": "../../dev/null"}),
+            claims(), RSA_KEY, algorithm="RS256", headers={"kid": "../../dev/null"}
+        ),
         "kid is a number": signed({"alg": "RS256", "kid": 1}, claims()),
         "PS256": jwt.encode(claims(), RSA_KEY, algorithm="PS256", headers={"kid": "rsa-1"}),
         "crit header": signed({**HS, "crit": ["exp"]}, claims()),
@@ -112,8 +118,9 @@ def attacks() -> dict[str, str]:
         "exp in the past": signed(HS, claims(exp=int(time.time()) - 1)),
         "exp is text": signed(HS, claims(exp=str(int(time.time()) + 60))),
         "exp is true": signed(HS, claims(exp=True)),
-        "exp is infinite": signed(HS, json.dumps(claims()).replace(
-            str(claims()["exp"]), "Infinity")),
+        "exp is infinite": signed(
+            HS, json.dumps(claims()).replace(str(claims()["exp"]), "Infinity")
+        ),
         "exp is 1e400": signed(HS, json.dumps(claims(exp=7)).replace("7", "1e400")),
         "exp is null": signed(HS, claims(exp=None)),
         "nbf in the future": signed(HS, claims(nbf=int(time.time()) + 600)),
@@ -138,8 +145,9 @@ def attacks() -> dict[str, str]:
         "claims are a list": signed(HS, [1]),
         "claims are no JSON": signed(HS, "{"),
         "deep claims": signed(HS, claims(x=json.loads("[" * 100 + "]" * 100))),
-        "changed claims": ".".join([good.split(".")[0], part(claims(role="service_role")),
-                                    good.split(".")[2]]),
+        "changed claims": ".".join(
+            [good.split(".")[0], part(claims(role="service_role")), good.split(".")[2]]
+        ),
         "cut signature": good[:-4],
         "two parts": good.rsplit(".", 1)[0],
         "four parts": good + ".x",
@@ -164,8 +172,13 @@ async def test_audience_and_issuer_are_checked_when_configured() -> None:
     strict = verifier(jwt_audience="shop", jwt_issuer="https://id.example")
     right = {"aud": "shop", "iss": "https://id.example"}
     assert (await strict.verify(signed(HS, claims(**right)))).sub == "u-1"
-    for wrong in ({}, {"aud": "shop"}, {**right, "aud": "other"}, {**right, "iss": "x"},
-                  {**right, "iss": ["https://id.example"]}):
+    for wrong in (
+        {},
+        {"aud": "shop"},
+        {**right, "aud": "other"},
+        {**right, "iss": "x"},
+        {**right, "iss": ["https://id.example"]},
+    ):
         with pytest.raises(ProblemError):
             await strict.verify(signed(HS, claims(**wrong)))
     # Without a configured audience, the one that Supabase writes is no obstacle.
@@ -200,11 +213,16 @@ async def test_verified_tokens_are_remembered_within_bounds(
     assert len(checker._known) == 3
 
 
-@pytest.mark.parametrize(("role", "sub", "secret", "seconds"), [
-    ("postgres", "u", SECRET, 60), ("authenticated", None, SECRET, 60),
-    ("authenticated", "\u00fc", SECRET, 60), ("anon", None, "short", 60),
-    ("service_role", None, SECRET, 0),
-])
+@pytest.mark.parametrize(
+    ("role", "sub", "secret", "seconds"),
+    [
+        ("postgres", "u", SECRET, 60),
+        ("authenticated", None, SECRET, 60),
+        ("authenticated", "\u00fc", SECRET, 60),
+        ("anon", None, "short", 60),
+        ("service_role", None, SECRET, 0),
+    ],
+)
 def test_nothing_is_minted_that_would_not_be_accepted(
     role: str, sub: str | None, secret: str, seconds: int
 ) -> None:

@@ -151,7 +151,8 @@ class Catalogue:
 def _table(row: tuple[Any, ...]) -> Table:
     keys = msgspec.json.decode(row[2], type=list[tuple[str, str, list[tuple[str, str]]]])
     return Table(
-        str(row[0]), msgspec.json.decode(row[1] or b"{}", type=dict[str, str]),
+        str(row[0]),
+        msgspec.json.decode(row[1] or b"{}", type=dict[str, str]),
         tuple(ForeignKey(name, target, tuple(pairs)) for name, target, pairs in keys),
     )
 
@@ -159,6 +160,8 @@ def _table(row: tuple[Any, ...]) -> Table:
 def _function(row: tuple[Any, ...]) -> Function:
     arguments = msgspec.json.decode(row[1], type=list[tuple[str, str, bool]])
     return Function(
-        str(row[0]), tuple(Argument(*argument) for argument in arguments), str(row[2]),
+        str(row[0]),
+        tuple(Argument(*argument) for argument in arguments),
+        str(row[2]),
         bool(row[3]),
     )

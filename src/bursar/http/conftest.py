@@ -95,22 +95,25 @@ class Door:
         self, reward_id: str, collector_id: str, headers: dict[str, str], **more: Any
     ) -> httpx.Response:
         body = {"p_reward_id": reward_id, "p_collector_id": collector_id, **more}
-        return await self.client.post(
-            "/rest/v1/rpc/purchase_reward", json=body, headers=headers
-        )
+        return await self.client.post("/rest/v1/rpc/purchase_reward", json=body, headers=headers)
 
     async def balance(self, owner_id: str) -> int:
-        answer = await self.client.get(
-            f"/v1/wallets/{owner_id}?asset=credit", headers=self.service
-        )
+        answer = await self.client.get(f"/v1/wallets/{owner_id}?asset=credit", headers=self.service)
         return 0 if answer.status_code == 404 else int(answer.json()["balance"])
+
+
+def service_post(door: Door, path: str, body: Any, key: str | None = None) -> Any:
+    headers = door.service | ({} if key is None else {"idempotency-key": key})
+    return door.client.post(path, json=body, headers=headers)
 
 
 @pytest.fixture
 async def door(database: ScratchDatabase) -> AsyncIterator[Door]:
     """The app with our default limits, on a fresh database."""
     settings = Settings(
-        jwt_secret=SECRET, database_url=database.service_url, log_level="error",
+        jwt_secret=SECRET,
+        database_url=database.service_url,
+        log_level="error",
         cors_origins="https://shop.example",
     )
     app = create_app(None, settings)

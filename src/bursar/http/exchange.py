@@ -53,8 +53,17 @@ class Exchange:
     """
 
     __slots__ = (
-        "_headers", "body_bytes_max", "key", "method", "path", "principal", "receive", "request_id",
-        "scope", "values", "verb",
+        "_headers",
+        "body_bytes_max",
+        "key",
+        "method",
+        "path",
+        "principal",
+        "receive",
+        "request_id",
+        "scope",
+        "values",
+        "verb",
     )
 
     def __init__(self, scope: Scope, receive: Receive, path: str, body_bytes_max: int) -> None:
@@ -102,7 +111,9 @@ class Exchange:
             return []
         try:
             return parse_qsl(
-                query.decode("ascii"), keep_blank_values=True, errors="strict",
+                query.decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
                 max_num_fields=PARAMETERS_MAX,
             )
         except ValueError:  # UnicodeDecodeError is one.
@@ -137,7 +148,8 @@ class Exchange:
 
     def _too_large(self) -> ProblemError:
         return ProblemError(
-            413, "BODY_TOO_LARGE",
+            413,
+            "BODY_TOO_LARGE",
             f"The body is larger than {self.body_bytes_max} bytes.",
             headers=[(b"connection", b"close")],
         )

@@ -91,9 +91,11 @@ class Front:
         found = self._routes.methods(path) if len(path) <= PATH_LENGTH_MAX else None
         if found is None:
             if path.startswith(_DOORS) or len(path) > PATH_LENGTH_MAX:
-                answer = self._answer_error(exchange, _NOWHERE, ProblemError(
-                    404, "NOT_FOUND", "There is nothing at this address."
-                ))
+                answer = self._answer_error(
+                    exchange,
+                    _NOWHERE,
+                    ProblemError(404, "NOT_FOUND", "There is nothing at this address."),
+                )
                 await self._send(exchange, answer, send)
                 self._note(exchange, _NOWHERE, answer, started)
             else:
@@ -123,7 +125,9 @@ class Front:
             exchange.principal = await self._verifier.authenticate(exchange)
             if route.door == "v1" and exchange.principal.role == "anon":
                 raise ProblemError(
-                    401, "UNAUTHENTICATED", "Send a token: Authorization: Bearer <token>.",
+                    401,
+                    "UNAUTHENTICATED",
+                    "Send a token: Authorization: Bearer <token>.",
                     headers=[(b"www-authenticate", b"Bearer")],
                 )
         if self._degraded and route.writes:
@@ -133,7 +137,8 @@ class Front:
                 return await route.handler(exchange)
         except TimeoutError:
             raise ProblemError(
-                504, "TIMEOUT",
+                504,
+                "TIMEOUT",
                 "The request took too long. If it changes something, send it again with the same"
                 " key to learn what became of it.",
                 {"key": exchange.key} if exchange.key else None,
@@ -144,7 +149,9 @@ class Front:
         if exchange.method == "OPTIONS":
             return self._cors.preflight(exchange, ", ".join(allowed))
         raise ProblemError(
-            405, "METHOD_NOT_ALLOWED", f"Allowed here: {', '.join(allowed)}.",
+            405,
+            "METHOD_NOT_ALLOWED",
+            f"Allowed here: {', '.join(allowed)}.",
             headers=[(b"allow", ", ".join(allowed).encode())],
         )
 
@@ -170,8 +177,11 @@ class Front:
                 return problem
         sqlstate = getattr(error, "sqlstate", None)
         self._log.error(
-            "fault", request_id=exchange.request_id, route=route.template,
-            error=type(error).__name__, sqlstate=sqlstate,
+            "fault",
+            request_id=exchange.request_id,
+            route=route.template,
+            error=type(error).__name__,
+            sqlstate=sqlstate,
             message=str(error)[:300] if isinstance(error, Fault) else None,
         )
         if isinstance(error, psycopg.Error):
@@ -189,14 +199,17 @@ class Front:
         headers.append((b"x-request-id", exchange.request_id.encode()))
         headers += (
             [header for header in _SECURITY_HEADERS if header[0] not in names]
-            if names else _SECURITY_HEADERS
+            if names
+            else _SECURITY_HEADERS
         )
         headers += self._cors.headers(exchange)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({
-            "type": "http.response.body",
-            "body": b"" if exchange.method == "HEAD" else body,
-        })
+        await send(
+            {
+                "type": "http.response.body",
+                "body": b"" if exchange.method == "HEAD" else body,
+            }
+        )
 
     async def _pass_on(self, exchange: Exchange, send: Send, started: float) -> None:
         """Let the pages answer, with our request id and safe headers on top."""
@@ -224,8 +237,11 @@ class Front:
         await self._behind(scope, exchange.receive, cast("Send", send_on))
         if not self._quiet:
             self._log.info(
-                "request", request_id=exchange.request_id, method=exchange.method,
-                route="page", status=status,
+                "request",
+                request_id=exchange.request_id,
+                method=exchange.method,
+                route="page",
+                status=status,
                 duration_ms=round((time.perf_counter() - started) * 1000, 2),
             )
 
@@ -239,9 +255,15 @@ class Front:
                 self._minutes.count(verb, code, seconds)
         if not self._quiet:
             self._log.info(
-                "request", request_id=exchange.request_id, method=exchange.method,
-                route=route.template, verb=exchange.verb, status=answer.status, code=answer.code,
-                role=exchange.principal.role, replayed=replayed,
+                "request",
+                request_id=exchange.request_id,
+                method=exchange.method,
+                route=route.template,
+                verb=exchange.verb,
+                status=answer.status,
+                code=answer.code,
+                role=exchange.principal.role,
+                replayed=replayed,
                 duration_ms=round(seconds * 1000, 2),
             )
 
@@ -251,7 +273,7 @@ def scope_path(scope: Scope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
     if root and (path == root or path.startswith(root + "/")):
-        path = path[len(root):]
+        path = path[len(root) :]
     return path or "/"
 
 

@@ -9,10 +9,15 @@ from bursar.http.auth import mint
 from bursar.http.conftest import GRANT, SECRET, SERVICE, Told, app_of, client_of
 
 
-@pytest.mark.parametrize(("error", "status", "code"), [
-    (OutcomeUnknown("k-1"), 503, "OUTCOME_UNKNOWN"), (Fault("a table is missing"), 500, "FAULT"),
-    (Refused("BUSY"), 503, "BUSY"), (RuntimeError("secret inside"), 500, "FAULT"),
-])
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (OutcomeUnknown("k-1"), 503, "OUTCOME_UNKNOWN"),
+        (Fault("a table is missing"), 500, "FAULT"),
+        (Refused("BUSY"), 503, "BUSY"),
+        (RuntimeError("secret inside"), 500, "FAULT"),
+    ],
+)
 async def test_whatever_goes_wrong_is_answered(error: Exception, status: int, code: str) -> None:
     app = app_of(Told(error))
     async with client_of(app) as client:
@@ -75,8 +80,10 @@ async def test_a_header_that_must_mean_one_thing_is_sent_once() -> None:
     app = app_of(Told())
     token = SERVICE["authorization"]
     async with client_of(app) as client:
-        for name, values in (("authorization", (token, "Bearer x")),
-                             ("idempotency-key", ("a", "b"))):
+        for name, values in (
+            ("authorization", (token, "Bearer x")),
+            ("idempotency-key", ("a", "b")),
+        ):
             headers = [("authorization", token)] if name != "authorization" else []
             headers += [(name, value) for value in values]
             answer = await client.post("/v1/grants", json=GRANT, headers=headers)
@@ -84,10 +91,17 @@ async def test_a_header_that_must_mean_one_thing_is_sent_once() -> None:
     await app.close()
 
 
-@pytest.mark.parametrize(("given", "kept"), [
-    ("0a1b2c3d-4e5f", True), ("short", False), ("x" * 65, False), ("a b c d e f", False),
-    ("abcdefgh\u00fc", False), ('abc"},{"defg', False),
-])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("0a1b2c3d-4e5f", True),
+        ("short", False),
+        ("x" * 65, False),
+        ("a b c d e f", False),
+        ("abcdefgh\u00fc", False),
+        ('abc"},{"defg', False),
+    ],
+)
 async def test_a_sane_request_id_is_kept_and_another_replaced(given: str, kept: bool) -> None:
     app = app_of(Told())
     async with client_of(app) as client:
@@ -102,8 +116,15 @@ async def test_a_sane_request_id_is_kept_and_another_replaced(given: str, kept: 
 async def test_every_answer_has_safe_headers() -> None:
     app = app_of(Told())
     async with client_of(app) as client:
-        for path in ("/v1/nothing", "/nothing", "/metrics", "/openapi.json", "/docs",
-                     "/docs/errors", "/v1/grants"):
+        for path in (
+            "/v1/nothing",
+            "/nothing",
+            "/metrics",
+            "/openapi.json",
+            "/docs",
+            "/docs/errors",
+            "/v1/grants",
+        ):
             answer = await client.get(path)
             assert answer.headers["x-content-type-options"] == "nosniff", path
             assert "default-src 'none'" in answer.headers["content-security-policy"], path
@@ -130,8 +151,12 @@ async def test_pages_of_allowed_origins_may_call_and_others_not() -> None:
     allow = "access-control-allow-origin"
     asks = {"access-control-request-method": "POST", "access-control-request-headers": "apikey"}
     async with client_of(app) as client:
-        for origin, allowed in (("https://shop.example", True), ("https://evil.example", False),
-                                ("https://shop.example.evil.example", False), ("null", False)):
+        for origin, allowed in (
+            ("https://shop.example", True),
+            ("https://evil.example", False),
+            ("https://shop.example.evil.example", False),
+            ("null", False),
+        ):
             answer = await client.options("/v1/grants", headers={"origin": origin, **asks})
             assert answer.status_code == 204
             assert (answer.headers.get(allow) == origin) == allowed
@@ -190,8 +215,13 @@ async def test_one_line_is_logged_for_each_request_and_no_secret(
     assert [line["event"] for line in lines] == ["request"] * 3
     line = lines[1]
     assert line["route"] == "/v1/grants"
-    assert {"method": "POST", "status": 201, "code": "done", "role": "service_role",
-            "level": "info"}.items() <= line.items()
+    assert {
+        "method": "POST",
+        "status": 201,
+        "code": "done",
+        "role": "service_role",
+        "level": "info",
+    }.items() <= line.items()
     assert line["duration_ms"] >= 0
     assert len(line["request_id"]) >= 8
     assert line["timestamp"]

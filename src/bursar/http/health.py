@@ -46,7 +46,12 @@ class Health:
         """Return the routes of this room."""
         return [
             Route(
-                "GET", "/health", self.health, "health", "open", "Is the service well?",
+                "GET",
+                "/health",
+                self.health,
+                "health",
+                "open",
+                "Is the service well?",
                 "200 while it can reach its database, 503 while it cannot. Reading goes on while"
                 " the service is degraded.",
                 answer={
@@ -59,11 +64,17 @@ class Health:
                         "version": {"type": "string"},
                     },
                 },
-                statuses=(503,), tags=("Operation",),
+                statuses=(503,),
+                tags=("Operation",),
             ),
             Route(
-                "GET", "/metrics", self.metrics, "metrics", "open",
-                "Counters in Prometheus text format", tags=("Operation",),
+                "GET",
+                "/metrics",
+                self.metrics,
+                "metrics",
+                "open",
+                "Counters in Prometheus text format",
+                tags=("Operation",),
             ),
         ]
 
@@ -83,7 +94,8 @@ class Health:
             "version": self._version,
         }
         return Answer(
-            200 if reachable else 503, _encode(body),
+            200 if reachable else 503,
+            _encode(body),
             [] if reachable else [(b"retry-after", b"2")],
             code="done" if reachable else "UNAVAILABLE",
         )
@@ -116,7 +128,8 @@ class Health:
     async def metrics(self, exchange: Exchange) -> Answer:
         """Show the counters of this process."""
         return Answer(
-            200, self._metrics.render(),
+            200,
+            self._metrics.render(),
             [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")],
         )
 

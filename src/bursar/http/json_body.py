@@ -71,10 +71,14 @@ def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(DEPTH_MAX):
         level = [
-            child for parent in level
+            child
+            for parent in level
             for child in (
-                parent.values() if isinstance(parent, dict)
-                else parent if isinstance(parent, list) else ()
+                parent.values()
+                if isinstance(parent, dict)
+                else parent
+                if isinstance(parent, list)
+                else ()
             )
             if isinstance(child, (dict, list))
         ]

@@ -58,7 +58,8 @@ class JwksCache:
 
     def _look_up(self, algorithm: str, kid: str | None) -> VerificationKey | None:
         fitting = [
-            key for known, key in self._keys
+            key
+            for known, key in self._keys
             if key.algorithm == algorithm and (kid is None or known == kid)
         ]
         return fitting[0] if len(fitting) == 1 else None

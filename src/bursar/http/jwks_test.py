@@ -26,7 +26,8 @@ class Provider:
         body = self.body if self.body is not None else json.dumps({"keys": self.keys}).encode()
         writer.write(
             f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(body)}\r\n"
-            f"Location: {self.url}\r\nConnection: close\r\n\r\n".encode() + body
+            f"Location: {self.url}\r\nConnection: close\r\n\r\n".encode()
+            + body
         )
         await writer.drain()
         writer.close()
@@ -71,7 +72,8 @@ async def test_keys_that_do_not_fit_are_passed_over(provider: Provider) -> None:
         rsa_jwk("for-hmac", alg="HS256"),
         ec_jwk("p384", ec.SECP384R1()),
         {"kty": "RSA", "kid": "broken", "n": "!", "e": 7},
-        {"kty": 7}, 7,  # type: ignore[list-item]
+        {"kty": 7},
+        7,  # type: ignore[list-item]
     ]
     cache = JwksCache(provider.url)
     for algorithm in ("RS256", "ES256", "HS256"):
@@ -99,10 +101,17 @@ async def test_without_an_id_only_a_single_fitting_key_is_taken(provider: Provid
     assert await cache.find("ES256", None) is not None
 
 
-@pytest.mark.parametrize(("status", "body"), [
-    (200, b"x" * 300_000), (200, b"no json"), (200, b"[" * 100_000), (200, b"[]"), (500, b"{}"),
-    (302, b""),
-])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"x" * 300_000),
+        (200, b"no json"),
+        (200, b"[" * 100_000),
+        (200, b"[]"),
+        (500, b"{}"),
+        (302, b""),
+    ],
+)
 async def test_a_document_that_cannot_be_used_gives_no_keys(
     provider: Provider, status: int, body: bytes
 ) -> None:
@@ -111,16 +120,26 @@ async def test_a_document_that_cannot_be_used_gives_no_keys(
     assert provider.asked == 1
 
 
-@pytest.mark.parametrize("url", [
-    "http://keys.example/jwks", "file:///etc/passwd", "http://127.0.0.1.example/x", "", "https://",
-    "ftp://127.0.0.1/x", "http://10.0.0.1/jwks",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://keys.example/jwks",
+        "file:///etc/passwd",
+        "http://127.0.0.1.example/x",
+        "",
+        "https://",
+        "ftp://127.0.0.1/x",
+        "http://10.0.0.1/jwks",
+    ],
+)
 def test_keys_come_over_https_or_from_this_machine(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         check_address(url)
 
 
-@pytest.mark.parametrize("url", ["https://id.example/jwks", "http://127.0.0.1:9/x",
-                                 "http://[::1]/x", "http://localhost:1/x"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://id.example/jwks", "http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost:1/x"],
+)
 def test_an_address_that_cannot_be_tampered_with_is_accepted(url: str) -> None:
     check_address(url)

@@ -18,15 +18,21 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
-            "bursar_requests", "Requests answered, by verb and outcome.",
-            ["verb", "outcome"], registry=self.registry,
+            "bursar_requests",
+            "Requests answered, by verb and outcome.",
+            ["verb", "outcome"],
+            registry=self.registry,
         )
         self._seconds = Histogram(
-            "bursar_request_seconds", "Time from request to answer, by verb.",
-            ["verb"], buckets=BUCKETS, registry=self.registry,
+            "bursar_request_seconds",
+            "Time from request to answer, by verb.",
+            ["verb"],
+            buckets=BUCKETS,
+            registry=self.registry,
         )
         self._replays = Counter(
-            "bursar_replays", "Answers that were given again to a known key.",
+            "bursar_replays",
+            "Answers that were given again to a known key.",
             registry=self.registry,
         )
         self._children: dict[tuple[str, str], Any] = {}
@@ -38,9 +44,7 @@ class Metrics:
         if child is None:
             if len(self._children) >= SERIES_MAX:
                 verb, outcome = "other", "other"
-            child = self._children.setdefault(
-                (verb, outcome), self._requests.labels(verb, outcome)
-            )
+            child = self._children.setdefault((verb, outcome), self._requests.labels(verb, outcome))
         child.inc()
         timer = self._timers.get(verb)
         if timer is None:

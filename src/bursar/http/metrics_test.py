@@ -33,7 +33,8 @@ async def test_requests_are_counted_by_verb_and_outcome(door: Door) -> None:
     text = (await door.client.get("/metrics")).text
     found = {
         (sample.name, sample.labels.get("verb"), sample.labels.get("outcome")): sample.value
-        for family in text_string_to_metric_families(text) for sample in family.samples
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
     }
     assert found["bursar_requests_total", "purchase_reward", "done"] == 2
     assert found["bursar_requests_total", "purchase_reward", "INSUFFICIENT_FUNDS"] == 1
@@ -76,10 +77,14 @@ async def test_minutes_reach_the_database_and_add_up(door: Door) -> None:
     for _ in range(2):
         await door.grant(user, 5)
         assert await door.app.minutes.flush(door.app._ledger)
-    rows = door.database.connect().execute(
-        "SELECT sum(requests), max(duration_ms_sum) > 0 FROM bursar.metric_minute"
-        " WHERE verb = 'grant' AND outcome = 'done'"
-    ).fetchone()
+    rows = (
+        door.database.connect()
+        .execute(
+            "SELECT sum(requests), max(duration_ms_sum) > 0 FROM bursar.metric_minute"
+            " WHERE verb = 'grant' AND outcome = 'done'"
+        )
+        .fetchone()
+    )
     assert rows == (2, True)
 
 

@@ -15,9 +15,13 @@ _PROBLEM: dict[str, Any] = {
     "description": "RFC 9457. `code` is stable; `detail` is a sentence for people.",
     "required": ["type", "title", "status", "detail", "code", "details", "request_id"],
     "properties": {
-        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-        "detail": {"type": "string"}, "code": {"type": "string"},
-        "details": {"type": ["object", "string"]}, "request_id": {"type": "string"},
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "details": {"type": ["object", "string"]},
+        "request_id": {"type": "string"},
         "hint": {"type": "string"},
     },
 }
@@ -26,71 +30,99 @@ _POSTGREST_ERROR: dict[str, Any] = {
     "description": "As PostgREST answers: the message opens with the refusal's code.",
     "required": ["code", "message", "details", "hint"],
     "properties": {
-        "code": {"type": "string"}, "message": {"type": "string"},
-        "details": {"type": ["string", "null"]}, "hint": {"type": ["string", "null"]},
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "details": {"type": ["string", "null"]},
+        "hint": {"type": ["string", "null"]},
     },
 }
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "asset": {
-        "in": "query", "required": True, "description": "The unit of value.",
+        "in": "query",
+        "required": True,
+        "description": "The unit of value.",
         "schema": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
         "example": "credit",
     },
     "before_seq": {
-        "in": "query", "description": "Only entries before this sequence number.",
+        "in": "query",
+        "description": "Only entries before this sequence number.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
     },
     "limit": {
-        "in": "query", "description": "Entries on the page.",
+        "in": "query",
+        "description": "Entries on the page.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
     },
     "id": {
-        "in": "path", "required": True,
-        "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}, "example": 1,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+        "example": 1,
     },
     "owner_id": {
-        "in": "path", "required": True, "description": "Whose wallet.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255,
-                   "pattern": "^[!-~]([ -~]*[!-~])?$"},
+        "in": "path",
+        "required": True,
+        "description": "Whose wallet.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": "^[!-~]([ -~]*[!-~])?$",
+        },
         "example": "5f0c2c1e-6c0a-4b1f-9a53-3d9f7f0c9d11",
     },
     "function": {
-        "in": "path", "required": True, "schema": {"type": "string", "minLength": 1},
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
         "example": "create_reward",
     },
     "table": {
-        "in": "path", "required": True, "schema": {"type": "string", "minLength": 1},
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
         "example": "rewards",
     },
     "select": {
-        "in": "query", "description": "Columns: `id,alias:name,rewards(name,cost)`, or `*`.",
-        "schema": {"type": "string"}, "example": "*",
+        "in": "query",
+        "description": "Columns: `id,alias:name,rewards(name,cost)`, or `*`.",
+        "schema": {"type": "string"},
+        "example": "*",
     },
     "order": {
-        "in": "query", "description": "For example `created_at.desc.nullslast,name`.",
+        "in": "query",
+        "description": "For example `created_at.desc.nullslast,name`.",
         "schema": {"type": "string"},
     },
     "row_limit": {
-        "name": "limit", "in": "query", "description": "Rows, at most 1000.",
+        "name": "limit",
+        "in": "query",
+        "description": "Rows, at most 1000.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "offset": {
-        "in": "query", "description": "Rows to pass over.",
+        "in": "query",
+        "description": "Rows to pass over.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "prefer": {
-        "name": "Prefer", "in": "header",
+        "name": "Prefer",
+        "in": "header",
         "description": "`count=exact`, `return=representation` or `return=minimal`.",
         "schema": {"type": "string"},
     },
 }
 _KEY = {
-    "name": "Idempotency-Key", "in": "header",
+    "name": "Idempotency-Key",
+    "in": "header",
     "description": "The same key and request have at most one effect; 1 to 255 ASCII characters.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
 _TITLES = {
-    200: "Done", 201: "Done, with a new effect", 204: "Done; there is nothing to show",
+    200: "Done",
+    201: "Done, with a new effect",
+    204: "Done; there is nothing to show",
     206: "A part of the rows",
 }
 
@@ -104,10 +136,18 @@ class OpenApi:
 
     def routes(self) -> list[Route]:
         """Return the one route of this room."""
-        return [Route(
-            "GET", "/openapi.json", self.document, "openapi", "open", "This document",
-            answer={"type": "object"}, tags=("Operation",),
-        )]
+        return [
+            Route(
+                "GET",
+                "/openapi.json",
+                self.document,
+                "openapi",
+                "open",
+                "This document",
+                answer={"type": "object"},
+                tags=("Operation",),
+            )
+        ]
 
     async def document(self, exchange: Exchange) -> Answer:
         """Answer the document, made at the first request."""
@@ -121,16 +161,15 @@ def make_document(routes: list[Route]) -> dict[str, Any]:
     types = [
         made for route in routes for made in (route.body, route.answer) if isinstance(made, type)
     ]
-    _, schemas = msgspec.json.schema_components(
-        types, ref_template="#/components/schemas/{name}"
-    )
+    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.template, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Bursar", "version": package_version(),
+            "title": "Bursar",
+            "version": package_version(),
             "description": "Wallets, purchases and holds that cannot race.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -171,19 +210,26 @@ def _operation(route: Route) -> dict[str, Any]:
         if route.body_example is not None:
             content["example"] = route.body_example
         operation["requestBody"] = {
-            "required": isinstance(route.body, type), "content": {"application/json": content}
+            "required": isinstance(route.body, type),
+            "content": {"application/json": content},
         }
     return operation
 
 
 def _responses(route: Route) -> dict[str, Any]:
     if route.template == "/metrics":
-        return {"200": {"description": "Done", "content": {
-            "text/plain; version=0.0.4": {"schema": {"type": "string"}}
-        }}}
-    shown = {"description": "Done", "content": {
-        "application/json": {"schema": {} if route.answer is None else _schema(route.answer)}
-    }}
+        return {
+            "200": {
+                "description": "Done",
+                "content": {"text/plain; version=0.0.4": {"schema": {"type": "string"}}},
+            }
+        }
+    shown = {
+        "description": "Done",
+        "content": {
+            "application/json": {"schema": {} if route.answer is None else _schema(route.answer)}
+        },
+    }
     responses: dict[str, Any] = {}
     for status in _successes(route):
         bare = status == 204 or (status == 201 and route.door == "postgrest")

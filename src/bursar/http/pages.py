@@ -24,7 +24,8 @@ def _page(name: str) -> tuple[str, str]:
         kind: " ".join(
             f"'sha256-{b64encode(sha256(part.encode()).digest()).decode()}'"
             for part in findall(f"<{kind}>(.*?)</{kind}>", text, DOTALL)
-        ) or "'none'"
+        )
+        or "'none'"
         for kind in ("script", "style")
     }
     policy = (
@@ -36,7 +37,8 @@ def _page(name: str) -> tuple[str, str]:
 
 def _response(text: str, policy: str) -> Response[str]:
     return Response(
-        text, media_type=MediaType.HTML,
+        text,
+        media_type=MediaType.HTML,
         headers={"content-security-policy": policy, "cache-control": "no-cache"},
     )
 
@@ -68,7 +70,8 @@ def _http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
     status = error.status_code
     problem = ProblemError(
-        status, codes.get(status, "FAULT" if status >= 500 else "MALFORMED"),
+        status,
+        codes.get(status, "FAULT" if status >= 500 else "MALFORMED"),
         "There is nothing at this address." if status == 404 else error.detail,
     )
     body = as_problem(problem, request.headers.get("x-request-id", ""))

@@ -8,12 +8,31 @@ from bursar.http.problem import ProblemError
 
 # The first entry that an SQLSTATE begins with decides. What is not here is a fault.
 _STATUS: tuple[tuple[str, int], ...] = (
-    ("08", 503), ("53400", 500), ("53", 503),
-    ("22", 400), ("23503", 409), ("23505", 409), ("23P01", 409), ("23", 400),
-    ("25006", 405), ("28", 403), ("0L", 403), ("0P", 403), ("0A000", 400),
-    ("42501", 403), ("42883", 404), ("42P01", 404), ("42703", 400), ("428C9", 400),
-    ("42601", 500), ("42", 400), ("44000", 400), ("P0001", 400),
-    ("55P03", 503), ("57014", 504), ("57P", 503),
+    ("08", 503),
+    ("53400", 500),
+    ("53", 503),
+    ("22", 400),
+    ("23503", 409),
+    ("23505", 409),
+    ("23P01", 409),
+    ("23", 400),
+    ("25006", 405),
+    ("28", 403),
+    ("0L", 403),
+    ("0P", 403),
+    ("0A000", 400),
+    ("42501", 403),
+    ("42883", 404),
+    ("42P01", 404),
+    ("42703", 400),
+    ("428C9", 400),
+    ("42601", 500),
+    ("42", 400),
+    ("44000", 400),
+    ("P0001", 400),
+    ("55P03", 503),
+    ("57014", 504),
+    ("57P", 503),
 )
 
 
@@ -51,8 +70,12 @@ def of_database_error(error: psycopg.Error, principal: Principal) -> ProblemErro
     headers = [(b"www-authenticate", b"Bearer")] if status == 401 else []
     diagnosis = error.diag
     return ProblemError(
-        status, sqlstate, diagnosis.message_primary or "", diagnosis.message_detail,
-        hint=diagnosis.message_hint, headers=headers,
+        status,
+        sqlstate,
+        diagnosis.message_primary or "",
+        diagnosis.message_detail,
+        hint=diagnosis.message_hint,
+        headers=headers,
     )
 
 

@@ -17,7 +17,9 @@ def refuse_other_schema(exchange: Exchange, header: bytes) -> None:
     profile = exchange.header(header)
     if profile and profile != SCHEMA:
         raise ProblemError(
-            406, "PGRST106", f"Invalid schema: {profile[:63]}",
+            406,
+            "PGRST106",
+            f"Invalid schema: {profile[:63]}",
             hint="Only the following schemas are exposed: public",
         )
 
@@ -26,9 +28,7 @@ def refuse_other_media(exchange: Exchange) -> None:
     """Raise 415 when a body is announced as something else than JSON."""
     media = exchange.header(b"content-type").partition(";")[0].strip().lower()
     if media and media not in ("application/json", OBJECT_JSON):
-        raise ProblemError(
-            415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json."
-        )
+        raise ProblemError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json.")
 
 
 def wants_object(exchange: Exchange) -> bool:
@@ -93,7 +93,8 @@ def preferences(exchange: Exchange) -> dict[str, str]:
 def no_such_function(name: str) -> ProblemError:
     """Return PostgREST's 404 for a function, or a set of argument names, that does not exist."""
     return ProblemError(
-        404, "PGRST202",
+        404,
+        "PGRST202",
         f"Could not find the function public.{name[:63]} with these arguments in the schema cache",
         hint="Check the function's name and the names of its arguments.",
     )
@@ -107,6 +108,8 @@ def invalid_json() -> ProblemError:
 def not_one_row(rows: int) -> ProblemError:
     """Return PostgREST's 406 for a result that is not exactly one row."""
     return ProblemError(
-        406, "PGRST116", "Cannot coerce the result to a single JSON object",
+        406,
+        "PGRST116",
+        "Cannot coerce the result to a single JSON object",
         f"The result contains {rows} rows",
     )

@@ -68,8 +68,12 @@ def of_refusal(outcome: dict[str, Any]) -> ProblemError:
     if isinstance(wait, int) and wait > 0:
         headers.append((b"retry-after", str(wait).encode()))
     return ProblemError(
-        refusal.http_status if refusal else 500, code, sentence, details,
-        hint=refusal.hint if refusal else None, headers=headers,
+        refusal.http_status if refusal else 500,
+        code,
+        sentence,
+        details,
+        hint=refusal.hint if refusal else None,
+        headers=headers,
     )
 
 
@@ -124,9 +128,11 @@ def as_postgrest(error: ProblemError) -> bytes:
     details = error.details
     if isinstance(details, dict):
         details = _encode(details).decode() if details else None
-    return _encode({
-        "code": refusal.sqlstate if refusal else error.code,
-        "message": f"{error.code}: {error.sentence}" if refusal else error.sentence,
-        "details": details,
-        "hint": error.hint,
-    })
+    return _encode(
+        {
+            "code": refusal.sqlstate if refusal else error.code,
+            "message": f"{error.code}: {error.sentence}" if refusal else error.sentence,
+            "details": details,
+            "hint": error.hint,
+        }
+    )

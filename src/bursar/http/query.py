@@ -12,8 +12,14 @@ from bursar.http.problem import ProblemError
 ROWS_MAX = 1000
 VALUES_MAX = 1000
 OPERATORS = {
-    "eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=",
-    "like": "LIKE", "ilike": "ILIKE",
+    "eq": "=",
+    "neq": "<>",
+    "gt": ">",
+    "gte": ">=",
+    "lt": "<",
+    "lte": "<=",
+    "like": "LIKE",
+    "ilike": "ILIKE",
 }
 _IS = {"null": "NULL", "true": "TRUE", "false": "FALSE", "unknown": "UNKNOWN", "not_null": ""}
 _RESERVED = frozenset({"select", "order", "limit", "offset", "columns", "on_conflict"})
@@ -96,7 +102,12 @@ def parse(parameters: list[tuple[str, str]], range_header: str = "") -> Query:
     limit, offset = _window(single, range_header)
     listed = single.get("columns")
     return Query(
-        columns, embedded, tuple(filters), _orders(single.get("order", "")), limit, offset,
+        columns,
+        embedded,
+        tuple(filters),
+        _orders(single.get("order", "")),
+        limit,
+        offset,
         None if listed is None else tuple(_name(part) for part in listed.split(",")),
     )
 
@@ -235,10 +246,13 @@ def _orders(text: str) -> tuple[Order, ...]:
         if match is None:
             raise not_understood("order is a list of column.asc or column.desc.")
         nulls = match["nulls"]
-        orders.append(Order(
-            _name(match["name"]), match["way"] == "desc",
-            None if nulls is None else nulls == "nullsfirst",
-        ))
+        orders.append(
+            Order(
+                _name(match["name"]),
+                match["way"] == "desc",
+                None if nulls is None else nulls == "nullsfirst",
+            )
+        )
     return tuple(orders)
 
 

@@ -48,25 +48,50 @@ class Rest:
         rows = {"type": "array", "items": {"type": "object"}}
         return [
             Route(
-                "GET", _PATH, self.read, "rest_read", "postgrest", "Read rows",
+                "GET",
+                _PATH,
+                self.read,
+                "rest_read",
+                "postgrest",
+                "Read rows",
                 "Filters are parameters: `cost=lte.60`, `id=in.(a,b)`, `is_active=is.true`,"
                 " `name=not.ilike.*old*`. At most 1000 rows.",
                 parameters=("select", "order", "row_limit", "offset", "prefer"),
-                answer=rows, statuses=_STATUSES, tags=("PostgREST",),
+                answer=rows,
+                statuses=_STATUSES,
+                tags=("PostgREST",),
             ),
             Route(
-                "POST", _PATH, self.insert, "rest_insert", "postgrest", "Insert rows",
+                "POST",
+                _PATH,
+                self.insert,
+                "rest_insert",
+                "postgrest",
+                "Insert rows",
                 "One object, or an array of objects with the same keys. The rows are answered when"
                 " `Prefer: return=representation` asks for them.",
-                writes=True, body={"oneOf": [{"type": "object"}, rows]},
-                body_example={"name": "Sticker", "cost": 60}, parameters=("select", "prefer"),
-                answer=rows, statuses=_STATUSES, tags=("PostgREST",),
+                writes=True,
+                body={"oneOf": [{"type": "object"}, rows]},
+                body_example={"name": "Sticker", "cost": 60},
+                parameters=("select", "prefer"),
+                answer=rows,
+                statuses=_STATUSES,
+                tags=("PostgREST",),
             ),
             Route(
-                "PATCH", _PATH, self.update, "rest_update", "postgrest", "Change rows",
+                "PATCH",
+                _PATH,
+                self.update,
+                "rest_update",
+                "postgrest",
+                "Change rows",
                 "Sets the body's columns in the rows that pass the filters.",
-                writes=True, body={"type": "object"}, body_example={"is_active": False},
-                parameters=("select", "prefer"), answer=rows, statuses=_STATUSES,
+                writes=True,
+                body={"type": "object"},
+                body_example={"is_active": False},
+                parameters=("select", "prefer"),
+                answer=rows,
+                statuses=_STATUSES,
                 tags=("PostgREST",),
             ),
         ]
@@ -86,7 +111,9 @@ class Rest:
         )
         if total is not None and query.offset > total:
             raise ProblemError(
-                416, "PGRST103", "Requested range not satisfiable",
+                416,
+                "PGRST103",
+                "Requested range not satisfiable",
                 f"An offset of {query.offset} was requested, but there are only {total} rows.",
                 headers=[(b"content-range", f"*/{total}".encode())],
             )
@@ -112,7 +139,10 @@ class Rest:
         statement = await self._composed(exchange, compose)
         values = [msgspec.json.encode(body).decode()] if columns else []
         text, rows = await self._session.run(
-            exchange.principal, statement, values, read_only=False,
+            exchange.principal,
+            statement,
+            values,
+            read_only=False,
             check=_one_row if one else None,
         )
         return _changed_answer(201, text, rows, one=one)
@@ -131,8 +161,11 @@ class Rest:
 
         statement, values = await self._composed(exchange, compose)
         text, rows = await self._session.run(
-            exchange.principal, statement, [msgspec.json.encode(body).decode(), *values],
-            read_only=False, check=_one_row if one else None,
+            exchange.principal,
+            statement,
+            [msgspec.json.encode(body).decode(), *values],
+            read_only=False,
+            check=_one_row if one else None,
         )
         return _changed_answer(200 if representation else 204, text, rows, one=one)
 
@@ -145,15 +178,14 @@ class Rest:
             raise not_understood("Upserts are not supported.")
         return one, wanted.get("return") == "representation", parse(exchange.parameters())
 
-    async def _composed(
-        self, exchange: Exchange, compose: Callable[[Table], Awaitable[T]]
-    ) -> T:
+    async def _composed(self, exchange: Exchange, compose: Callable[[Table], Awaitable[T]]) -> T:
         """Compose for the table of the path; look at the catalogue again for an unknown column."""
         name = decoded(exchange.values["table"], "table")
         table = await self._catalogue.table(name)
         if table is None:
             raise ProblemError(
-                404, "PGRST205",
+                404,
+                "PGRST205",
                 f"Could not find the table 'public.{name[:63]}' in the schema cache",
             )
         try:

@@ -26,8 +26,7 @@ def qualified(table: Table) -> sql.Composed:
 async def select_statement(
     catalogue: Catalogue, table: Table, query: Query, *, count: bool
 ) -> tuple[sql.Composed, list[Any]]:
-    """Compose a read: one row with the JSON text, the number of rows in it, and the total or null.
-    """
+    """Compose a read: one row with the JSON text, its number of rows, and the total or null."""
     joins, wheres, shown = [], [], columns_of(table, query.columns)
     for number, embedded in enumerate(query.embedded):
         join, column = await _join(catalogue, table, embedded, f"_embedded_{number}")
@@ -44,8 +43,12 @@ async def select_statement(
         source += join
     where = where_clause(wheres)
     rows = sql.SQL("SELECT {} FROM {}{}{} LIMIT {} OFFSET {}").format(
-        sql.SQL(", ").join(shown), source, where, _order_clause(table, query.orders),
-        sql.Literal(query.limit), sql.Literal(query.offset),
+        sql.SQL(", ").join(shown),
+        source,
+        where,
+        _order_clause(table, query.orders),
+        sql.Literal(query.limit),
+        sql.Literal(query.offset),
     )
     total: sql.Composable = sql.SQL("NULL::bigint")
     if count:
@@ -154,30 +157,33 @@ async def _join(
 def _foreign_key(table: Table, embedded: Embedded) -> ForeignKey:
     """Find the one foreign key that is meant: by target, by column or by name."""
     fitting = [
-        key for key in table.foreign_keys
+        key
+        for key in table.foreign_keys
         if embedded.name in (key.target, key.name)
         or (len(key.columns) == 1 and key.columns[0][0] == embedded.name)
     ]
     if embedded.hint is not None:
         fitting = [
-            key for key in fitting
+            key
+            for key in fitting
             if embedded.hint == key.name or embedded.hint in (here for here, _ in key.columns)
         ]
     if not fitting:
         raise ProblemError(
-            400, "PGRST200",
+            400,
+            "PGRST200",
             f"Could not find a relationship between '{table.name}' and '{embedded.name}'"
             " in the schema cache",
             "Only rows that a foreign key of this table leads to can be embedded.",
         )
     if len(fitting) > 1:
         raise ProblemError(
-            300, "PGRST201",
+            300,
+            "PGRST201",
             f"Could not embed because more than one relationship was found for '{table.name}'"
             f" and '{embedded.name}'",
-            hint="Name the foreign key: " + ", ".join(
-                f"{embedded.name}!{key.name}" for key in fitting
-            ),
+            hint="Name the foreign key: "
+            + ", ".join(f"{embedded.name}!{key.name}" for key in fitting),
         )
     return fitting[0]
 
@@ -194,7 +200,9 @@ def insert_statement(
             "INSERT INTO {} AS {} ({}) SELECT {} FROM"
             " json_populate_recordset(NULL::{}, %s::json) AS _body"
         ).format(
-            qualified(table), _BASE, names,
+            qualified(table),
+            _BASE,
+            names,
             sql.SQL(", ").join(sql.SQL("_body.{}").format(sql.Identifier(c)) for c in columns),
             qualified(table),
         )
@@ -216,9 +224,11 @@ def update_statement(
     change = sql.SQL(
         "UPDATE {} AS {} SET {} FROM json_populate_record(NULL::{}, %s::json) AS _body{}"
     ).format(
-        qualified(table), _BASE,
+        qualified(table),
+        _BASE,
         sql.SQL(", ").join(sql.SQL("{0} = _body.{0}").format(sql.Identifier(c)) for c in columns),
-        qualified(table), where_clause(conditions),
+        qualified(table),
+        where_clause(conditions),
     )
     return _changed(table, change, query, representation=representation), values
 

@@ -45,15 +45,26 @@ async def test_columns_filters_order_and_pages(shop: Shop) -> None:
 
 
 CONDITIONS: tuple[Any, ...] = (
-    ("cost=eq.20", [20]), ("cost=neq.20", [10, 30]), ("cost=lt.20", [10]),
-    ("cost=lte.20", [10, 20]), ("cost=gte.20", [20, 30]), ("cost=in.(10,30)", [10, 30]),
+    ("cost=eq.20", [20]),
+    ("cost=neq.20", [10, 30]),
+    ("cost=lt.20", [10]),
+    ("cost=lte.20", [10, 20]),
+    ("cost=gte.20", [20, 30]),
+    ("cost=in.(10,30)", [10, 30]),
     ("cost=not.in.(10,30)", [20]),
-    ("cost=in.()", []), ("cost=gt.10&cost=lt.30", [20]), ("name=like.St*", [10, 20, 30]),
-    ("name=ilike.*TICK*", [10, 20, 30]), ("name=not.like.*", []),
+    ("cost=in.()", []),
+    ("cost=gt.10&cost=lt.30", [20]),
+    ("name=like.St*", [10, 20, 30]),
+    ("name=ilike.*TICK*", [10, 20, 30]),
+    ("name=not.like.*", []),
     ("is_active=is.true", [10, 20, 30]),
-    ("is_active=is.false", []), ("is_active=not.is.true", []), ("description=is.null", []),
-    ("description=is.not_null", [10, 20, 30]), ("description=eq.", [10, 20, 30]),
-    ("name=eq.x'%20OR%20true--", []), ("name=eq.%25s", []),
+    ("is_active=is.false", []),
+    ("is_active=not.is.true", []),
+    ("description=is.null", []),
+    ("description=is.not_null", [10, 20, 30]),
+    ("description=eq.", [10, 20, 30]),
+    ("name=eq.x'%20OR%20true--", []),
+    ("name=eq.%25s", []),
 )
 
 
@@ -75,8 +86,11 @@ async def test_the_row_that_a_foreign_key_leads_to_is_embedded(shop: Shop) -> No
 
 
 async def test_users_see_only_what_is_theirs(shop: Shop) -> None:
-    for path in ("collected_rewards?select=price", "credit_transactions?select=amount",
-                 "user_credits?select=balance"):
+    for path in (
+        "collected_rewards?select=price",
+        "credit_transactions?select=amount",
+        "user_credits?select=balance",
+    ):
         mine = await shop.get(path)
         assert mine.status_code == 200
         assert mine.json() != []
@@ -106,13 +120,22 @@ async def test_a_single_row_is_an_object_or_406(shop: Shop) -> None:
 
 
 UNREADABLE: tuple[Any, ...] = (
-    ("nothing", 404, "PGRST205"), ("pg_class", 404, "PGRST205"), ("rewards%00", 404, "PGRST205"),
-    ('rewards"', 404, "PGRST205"), ("bursar.entry", 404, "PGRST205"), ("%ff", 422, "UB001"),
-    ("rewards?nothing=eq.1", 400, "42703"), ("rewards?select=nothing", 400, "42703"),
-    ("rewards?order=nothing", 400, "42703"), ("rewards?ctid=eq.(0,1)", 400, "42703"),
-    ("rewards?cost=eq.abc", 400, "22P02"), ("rewards?id=eq.1", 400, "22P02"),
-    ("rewards?cost=eq.99999999999999999999", 400, "22003"), ("rewards?name=eq.%00", 400, "22021"),
-    ("rewards?name=eq.%ff", 400, "UB001"), ("rewards?cost=like.1*", 404, "42883"),
+    ("nothing", 404, "PGRST205"),
+    ("pg_class", 404, "PGRST205"),
+    ("rewards%00", 404, "PGRST205"),
+    ('rewards"', 404, "PGRST205"),
+    ("bursar.entry", 404, "PGRST205"),
+    ("%ff", 422, "UB001"),
+    ("rewards?nothing=eq.1", 400, "42703"),
+    ("rewards?select=nothing", 400, "42703"),
+    ("rewards?order=nothing", 400, "42703"),
+    ("rewards?ctid=eq.(0,1)", 400, "42703"),
+    ("rewards?cost=eq.abc", 400, "22P02"),
+    ("rewards?id=eq.1", 400, "22P02"),
+    ("rewards?cost=eq.99999999999999999999", 400, "22003"),
+    ("rewards?name=eq.%00", 400, "22021"),
+    ("rewards?name=eq.%ff", 400, "UB001"),
+    ("rewards?cost=like.1*", 404, "42883"),
     ("rewards?is_active=is.unknown&cost=is.true", 400, "42804"),
     ("rewards?select=rewards(name)", 400, "PGRST200"),
 )
@@ -155,9 +178,13 @@ async def test_an_insert_is_what_row_level_security_allows(shop: Shop) -> None:
     answer = await post("/rest/v1/rewards", json=foreign, headers=shop.owner)
     assert (answer.status_code, answer.json()["code"]) == (403, "42501")
     assert (await post("/rest/v1/rewards", json=foreign)).status_code == 401
-    for table, row in (("user_credits", {"user_id": shop.buyer, "balance": 10**6}),
-                       ("collected_rewards", {"reward_id": shop.rewards[2],
-                                              "collector_id": shop.buyer, "price": 1})):
+    for table, row in (
+        ("user_credits", {"user_id": shop.buyer, "balance": 10**6}),
+        (
+            "collected_rewards",
+            {"reward_id": shop.rewards[2], "collector_id": shop.buyer, "price": 1},
+        ),
+    ):
         answer = await post(f"/rest/v1/{table}", json=row, headers=shop.me)
         assert answer.status_code == 403, answer.text
     answer = await shop.door.client.patch(
@@ -180,7 +207,8 @@ async def test_a_change_of_other_than_one_row_is_undone_when_one_was_wanted(shop
 
 async def test_a_strangers_reward_is_not_changed(shop: Shop) -> None:
     answer = await shop.door.client.patch(
-        f"/rest/v1/rewards?id=eq.{shop.rewards[1]}", json={"cost": 1},
+        f"/rest/v1/rewards?id=eq.{shop.rewards[1]}",
+        json={"cost": 1},
         headers=shop.me | {"prefer": "return=representation"},
     )
     assert answer.status_code in (200, 403)
@@ -188,14 +216,21 @@ async def test_a_strangers_reward_is_not_changed(shop: Shop) -> None:
 
 
 BODIES: tuple[Any, ...] = (
-    ("POST", b"", "PGRST102"), ("POST", b"[]", "PGRST102"), ("POST", b"7", "PGRST102"),
-    ("POST", b'[{"name":"a"},{"cost":1}]', "PGRST102"), ("POST", b'[{"name":"a"},7]', "PGRST102"),
-    ("POST", b'{"nothing":1}', "42703"), ("POST", b'{"cost":"x","name":"n"}', "22P02"),
+    ("POST", b"", "PGRST102"),
+    ("POST", b"[]", "PGRST102"),
+    ("POST", b"7", "PGRST102"),
+    ("POST", b'[{"name":"a"},{"cost":1}]', "PGRST102"),
+    ("POST", b'[{"name":"a"},7]', "PGRST102"),
+    ("POST", b'{"nothing":1}', "42703"),
+    ("POST", b'{"cost":"x","name":"n"}', "22P02"),
     ("POST", b'{"cost":1.5,"name":"n"}', "22P02"),
     ("POST", b'{"cost":1e400,"name":"n"}', "PGRST102"),
-    ("POST", b'{"name":"a","name":"b"}', "UB001"), ("POST", b'{"name":"\\u0000"}', "UB001"),
+    ("POST", b'{"name":"a","name":"b"}', "UB001"),
+    ("POST", b'{"name":"\\u0000"}', "UB001"),
     ("POST", b"{}", "23502"),
-    ("PATCH", b"[]", "PGRST102"), ("PATCH", b"{", "PGRST102"), ("PATCH", b'{"nothing":1}', "42703"),
+    ("PATCH", b"[]", "PGRST102"),
+    ("PATCH", b"{", "PGRST102"),
+    ("PATCH", b'{"nothing":1}', "42703"),
     ("PATCH", b"{}", "PGRST100"),
 )
 

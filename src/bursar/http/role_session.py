@@ -89,8 +89,12 @@ class RoleSession:
         """
         begin = "BEGIN READ ONLY" if read_only else "BEGIN READ WRITE"
         take_on = (
-            principal.role, principal.claims, principal.sub or "", principal.role,
-            self._lock_timeout, self._statement_timeout,
+            principal.role,
+            principal.claims,
+            principal.sub or "",
+            principal.role,
+            self._lock_timeout,
+            self._statement_timeout,
         )
         async with self._connection() as connection:
             try:

@@ -92,6 +92,4 @@ def decoded(value: str, name: str) -> str:
     try:
         return unquote_to_bytes(value).decode()
     except UnicodeDecodeError:
-        raise ProblemError(
-            422, "MALFORMED", f"{name}: it is not UTF-8.", {"field": name}
-        ) from None
+        raise ProblemError(422, "MALFORMED", f"{name}: it is not UTF-8.", {"field": name}) from None

@@ -54,35 +54,62 @@ class Rpc:
         """Return the routes of this door; the fixed ones answer before the general one."""
         return [
             Route(
-                "POST", "/rest/v1/rpc/purchase_reward", self.purchase_reward, "purchase_reward",
-                "postgrest", "Buy a reward",
+                "POST",
+                "/rest/v1/rpc/purchase_reward",
+                self.purchase_reward,
+                "purchase_reward",
+                "postgrest",
+                "Buy a reward",
                 "The caller must be the collector or the service role. With an Idempotency-Key the"
                 " first outcome is answered again.",
-                writes=True, body=PurchaseReward, idempotent=True,
+                writes=True,
+                body=PurchaseReward,
+                idempotent=True,
                 body_example={"p_reward_id": _EXAMPLE_ID, "p_collector_id": _EXAMPLE_ID},
-                answer={"type": "object"}, statuses=(400, 402, 403, 404, 409, 415, 422, 503),
+                answer={"type": "object"},
+                statuses=(400, 402, 403, 404, 409, 415, 422, 503),
                 tags=("PostgREST",),
             ),
             Route(
-                "POST", "/rest/v1/rpc/purchase_bounty", self.purchase_bounty, "purchase_bounty",
-                "postgrest", "Buy a reward, by the name older apps use",
-                writes=True, body=PurchaseBounty, idempotent=True,
+                "POST",
+                "/rest/v1/rpc/purchase_bounty",
+                self.purchase_bounty,
+                "purchase_bounty",
+                "postgrest",
+                "Buy a reward, by the name older apps use",
+                writes=True,
+                body=PurchaseBounty,
+                idempotent=True,
                 body_example={"p_bounty_id": _EXAMPLE_ID, "p_collector_id": _EXAMPLE_ID},
-                answer={"type": "object"}, statuses=(400, 402, 403, 404, 409, 415, 422, 503),
+                answer={"type": "object"},
+                statuses=(400, 402, 403, 404, 409, 415, 422, 503),
                 tags=("PostgREST",),
             ),
             Route(
-                "POST", "/rest/v1/rpc/{function}", self._functions.post, "rpc", "postgrest",
+                "POST",
+                "/rest/v1/rpc/{function}",
+                self._functions.post,
+                "rpc",
+                "postgrest",
                 "Call a function of the schema public",
                 "Arguments by name; who may call what is decided by the database.",
-                body={"type": "object"}, body_example={}, answer={},
+                body={"type": "object"},
+                body_example={},
+                answer={},
                 statuses=(300, 400, 402, 403, 404, 406, 409, 415, 422, 503),
                 tags=("PostgREST",),
             ),
             Route(
-                "GET", "/rest/v1/rpc/{function}", self._functions.get, "rpc", "postgrest",
-                "Call a function that only reads", "Arguments in the query, by name.",
-                answer={}, statuses=(300, 400, 403, 404, 405, 406, 503), tags=("PostgREST",),
+                "GET",
+                "/rest/v1/rpc/{function}",
+                self._functions.get,
+                "rpc",
+                "postgrest",
+                "Call a function that only reads",
+                "Arguments in the query, by name.",
+                answer={},
+                statuses=(300, 400, 403, 404, 405, 406, 503),
+                tags=("PostgREST",),
             ),
         ]
 
@@ -103,16 +130,21 @@ class Rpc:
     async def purchase_bounty(self, exchange: Exchange) -> Answer:
         """Carry out `purchase_bounty(p_bounty_id, p_collector_id)`."""
         arguments = _decode(_BOUNTY, await _json(exchange), "purchase_bounty")
-        return await self._purchase(exchange, {
-            "reward_id": str(arguments.p_bounty_id),
-            "collector_id": str(arguments.p_collector_id),
-        })
+        return await self._purchase(
+            exchange,
+            {
+                "reward_id": str(arguments.p_bounty_id),
+                "collector_id": str(arguments.p_collector_id),
+            },
+        )
 
     async def _purchase(self, exchange: Exchange, request: dict[str, Any]) -> Answer:
         principal = exchange.principal
         if principal.role == "anon":
             raise ProblemError(
-                401, "NOT_AUTHORIZED", "Sign in to buy.",
+                401,
+                "NOT_AUTHORIZED",
+                "Sign in to buy.",
                 headers=[(b"www-authenticate", b"Bearer")],
             )
         request["caller"] = caller_of(principal)

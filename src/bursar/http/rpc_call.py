@@ -45,7 +45,9 @@ class FunctionCalls:
         function = await self._find(exchange, given)
         if function.volatile and b"idempotency-key" in exchange.headers:
             raise ProblemError(
-                400, "PGRST100", f"The function {function.name} cannot promise to run once.",
+                400,
+                "PGRST100",
+                f"The function {function.name} cannot promise to run once.",
                 hint="Send the request without an Idempotency-Key.",
             )
         if self._degraded and function.volatile:
@@ -69,7 +71,9 @@ class FunctionCalls:
         function = await self._find(exchange, set(arguments))
         if function.volatile:
             raise ProblemError(
-                405, "25006", "This function may change something; call it with POST.",
+                405,
+                "25006",
+                "This function may change something; call it with POST.",
                 headers=[(b"allow", b"POST")],
             )
         for argument in function.arguments:
@@ -89,20 +93,31 @@ class FunctionCalls:
             raise no_such_function(name)
         if len(fitting) > 1:
             raise ProblemError(
-                300, "PGRST203", f"Could not choose the best candidate function of {name}",
+                300,
+                "PGRST203",
+                f"Could not choose the best candidate function of {name}",
                 hint="Give the functions different names, or different argument names.",
             )
         return fitting[0]
 
     async def _call(
-        self, exchange: Exchange, function: Function, given: set[str], arguments: str,
-        *, one: bool, read_only: bool,
+        self,
+        exchange: Exchange,
+        function: Function,
+        given: set[str],
+        arguments: str,
+        *,
+        one: bool,
+        read_only: bool,
     ) -> Answer:
         statement = statement_of(function, given)
         try:
             text, rows = await self._session.run(
-                exchange.principal, statement, (arguments,) if given else (),
-                read_only=read_only, check=_one_row if one and function.shape == "set" else None,
+                exchange.principal,
+                statement,
+                (arguments,) if given else (),
+                read_only=read_only,
+                check=_one_row if one and function.shape == "set" else None,
             )
         except psycopg.errors.UndefinedFunction as error:
             if error.diag.context:  # Something inside the function is missing: not our caller's.
@@ -125,7 +140,8 @@ def statement_of(function: Function, given: set[str]) -> sql.Composed:
     """
     used = [argument for argument in function.arguments if argument.name in given]
     call = sql.SQL("{}.{}({})").format(
-        sql.Identifier("public"), sql.Identifier(function.name),
+        sql.Identifier("public"),
+        sql.Identifier(function.name),
         sql.SQL(", ").join(
             sql.SQL("{0} => args.{0}").format(sql.Identifier(argument.name)) for argument in used
         ),
@@ -144,7 +160,8 @@ def statement_of(function: Function, given: set[str]) -> sql.Composed:
     if function.shape in ("set", "row"):
         comma = sql.SQL(" CROSS JOIN LATERAL " if used else "")
         shown = sql.SQL(
-            "coalesce(json_agg(_result), '[]')::text, count(*)" if function.shape == "set"
+            "coalesce(json_agg(_result), '[]')::text, count(*)"
+            if function.shape == "set"
             else "to_json(_result)::text, 1"
         )
         return sql.SQL("SELECT {} FROM {}{}{} AS _result").format(shown, source, comma, call)

@@ -61,11 +61,16 @@ def functions(door: Door) -> Door:
 
 
 CALLS: tuple[tuple[Any, ...], ...] = (
-    ("t_scalar", {"p_a": 1}, 3), ("t_scalar", {"p_a": 1, "p_b": 5}, 6),
-    ("t_scalar", {"p_b": 5, "p_a": "1"}, 6), ("t_set", {"p_n": 3}, [1, 2, 3]),
-    ("t_set", {"p_n": 0}, []), ("t_table", {}, [{"a": 1, "b": "x"}]),
-    ("t_row", {}, {"a": 1, "b": "x"}), ("t_json", {"p_value": {"a": [1, None]}}, {"a": [1, None]}),
-    ("t_json", {"p_value": None}, None), ("t_array", {"p_values": [1, 2]}, 2),
+    ("t_scalar", {"p_a": 1}, 3),
+    ("t_scalar", {"p_a": 1, "p_b": 5}, 6),
+    ("t_scalar", {"p_b": 5, "p_a": "1"}, 6),
+    ("t_set", {"p_n": 3}, [1, 2, 3]),
+    ("t_set", {"p_n": 0}, []),
+    ("t_table", {}, [{"a": 1, "b": "x"}]),
+    ("t_row", {}, {"a": 1, "b": "x"}),
+    ("t_json", {"p_value": {"a": [1, None]}}, {"a": [1, None]}),
+    ("t_json", {"p_value": None}, None),
+    ("t_array", {"p_values": [1, 2]}, 2),
     ('t Odd "name', {"p_a": 7}, 7),
 )
 
@@ -109,9 +114,7 @@ async def test_a_result_is_not_shaped_rather_than_shown_whole(functions: Door) -
 
 async def test_a_key_is_refused_where_it_could_not_be_honoured(functions: Door) -> None:
     keyed = functions.service | {"idempotency-key": "k"}
-    answer = await functions.client.post(
-        "/rest/v1/rpc/t_void", json={"p_note": "x"}, headers=keyed
-    )
+    answer = await functions.client.post("/rest/v1/rpc/t_void", json={"p_note": "x"}, headers=keyed)
     error_of(answer, 400, "PGRST100")
     answer = await functions.client.post("/rest/v1/rpc/t_who", headers=keyed)
     assert answer.status_code == 200
@@ -146,27 +149,47 @@ async def test_a_connection_is_nobodys_again_after_each_call(functions: Door) ->
     for name in ("t_who", "t_fail"):
         arguments = {"p_state": "22023"} if name == "t_fail" else {}
         await functions.client.post(f"/rest/v1/rpc/{name}", json=arguments, headers=me)
-        left = await functions.app._session.query(sql.SQL(
-            "SELECT current_user = session_user,"
-            " coalesce(current_setting('request.jwt.claims', true), '')"
-        ))
+        left = await functions.app._session.query(
+            sql.SQL(
+                "SELECT current_user = session_user,"
+                " coalesce(current_setting('request.jwt.claims', true), '')"
+            )
+        )
         assert left == [(True, "")]
 
 
 async def test_a_bad_token_is_never_taken_for_nobodys(functions: Door) -> None:
-    for headers in ({"authorization": "Bearer x"}, {"apikey": "x"}, {"authorization": "Basic eDp5"},
-                    {"authorization": "Bearer "},
-                    {"authorization": "Bearer x", "apikey": "y"}):
+    for headers in (
+        {"authorization": "Bearer x"},
+        {"apikey": "x"},
+        {"authorization": "Basic eDp5"},
+        {"authorization": "Bearer "},
+        {"authorization": "Bearer x", "apikey": "y"},
+    ):
         answer = await functions.client.post("/rest/v1/rpc/t_who", headers=headers)
         error_of(answer, 401, "UNAUTHENTICATED")
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 STATES: tuple[tuple[Any, ...], ...] = (
-    ("P0001", 400), ("22P02", 400), ("23514", 400), ("23505", 409), ("23503", 409),
-    ("42501", 403), ("PT402", 402), ("PT999", 500), ("UB050", 402), ("UB999", 500),
-    ("55P03", 503), ("53300", 503), ("40001", 500), ("XX000", 500), ("P0004", 500),
-    ("28000", 403), ("25006", 405), ("57014", 504),
+    ("P0001", 400),
+    ("22P02", 400),
+    ("23514", 400),
+    ("23505", 409),
+    ("23503", 409),
+    ("42501", 403),
+    ("PT402", 402),
+    ("PT999", 500),
+    ("UB050", 402),
+    ("UB999", 500),
+    ("55P03", 503),
+    ("53300", 503),
+    ("40001", 500),
+    ("XX000", 500),
+    ("P0004", 500),
+    ("28000", 403),
+    ("25006", 405),
+    ("57014", 504),
 )
 
 
@@ -201,8 +224,13 @@ async def test_one_object_is_given_when_it_is_asked_for(functions: Door) -> None
     assert one.json() == {"a": 1, "b": "x"}
     many = await functions.client.post("/rest/v1/rpc/t_set", json={"p_n": 2}, headers=accept)
     error_of(many, 406, "PGRST116")
-    error_of(await functions.client.post(
-        "/rest/v1/rpc/t_set", json={"p_n": 2}, headers={"accept": "text/csv"}), 406, "PGRST107")
+    error_of(
+        await functions.client.post(
+            "/rest/v1/rpc/t_set", json={"p_n": 2}, headers={"accept": "text/csv"}
+        ),
+        406,
+        "PGRST107",
+    )
 
 
 async def test_a_new_function_is_found_without_a_restart(door: Door) -> None:

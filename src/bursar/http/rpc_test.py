@@ -31,8 +31,16 @@ async def test_a_purchase_is_answered_with_the_outcome(door: Door) -> None:
     assert answer.status_code == 200
     outcome = answer.json()
     assert {**outcome, "transaction_id": 0} | {
-        "status": "done", "verb": "purchase_reward", "amount": 60, "price": 60, "balance": 40,
-        "available": 40, "held": 0, "replayed": False, "owner_id": buyer, "reward_id": reward,
+        "status": "done",
+        "verb": "purchase_reward",
+        "amount": 60,
+        "price": 60,
+        "balance": 40,
+        "available": 40,
+        "held": 0,
+        "replayed": False,
+        "owner_id": buyer,
+        "reward_id": reward,
         "asset": "credit",
     } == {**outcome, "transaction_id": 0}
     assert "idempotent-replayed" not in answer.headers
@@ -107,28 +115,45 @@ async def test_a_remembered_refusal_says_that_it_is_a_replay(door: Door) -> None
     assert again.headers["idempotent-replayed"] == "true"
 
 
-@pytest.mark.parametrize("price", [
-    "true", '"60"', "1.5", "0", "-1", "1000000000000001", "1e400", "NaN", "[60]", '"\\u0000"',
-])
+@pytest.mark.parametrize(
+    "price",
+    [
+        "true",
+        '"60"',
+        "1.5",
+        "0",
+        "-1",
+        "1000000000000001",
+        "1e400",
+        "NaN",
+        "[60]",
+        '"\\u0000"',
+    ],
+)
 async def test_a_price_that_is_none_is_refused(door: Door, price: str) -> None:
     buyer, me = door.user()
     body = (
         f'{{"p_reward_id":"{uuid.uuid4()}","p_collector_id":"{buyer}","p_expected_price":{price}}}'
     )
-    answer = await door.client.post(
-        "/rest/v1/rpc/purchase_reward", content=body, headers=me
-    )
+    answer = await door.client.post("/rest/v1/rpc/purchase_reward", content=body, headers=me)
     assert answer.status_code in (400, 422), answer.text
 
 
-@pytest.mark.parametrize(("body", "status", "code"), [
-    (b"", 404, "PGRST202"), (b"{}", 404, "PGRST202"), (b"{", 400, "PGRST102"),
-    (b"[]", 400, "PGRST102"), (b"\xff", 400, "PGRST102"), (b"[" * 90_000, 400, "PGRST102"),
-    (b'{"p_reward_id":"x","p_collector_id":"y"}', 400, "22P02"),
-    (b'{"p_reward_id":1,"p_collector_id":"y"}', 400, "22P02"),
-    (b'{"p_reward_id":"x","p_collector_id":"y","z":1}', 400, "22P02"),
-    (b'{"z":1}', 404, "PGRST202"),
-])
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 404, "PGRST202"),
+        (b"{}", 404, "PGRST202"),
+        (b"{", 400, "PGRST102"),
+        (b"[]", 400, "PGRST102"),
+        (b"\xff", 400, "PGRST102"),
+        (b"[" * 90_000, 400, "PGRST102"),
+        (b'{"p_reward_id":"x","p_collector_id":"y"}', 400, "22P02"),
+        (b'{"p_reward_id":1,"p_collector_id":"y"}', 400, "22P02"),
+        (b'{"p_reward_id":"x","p_collector_id":"y","z":1}', 400, "22P02"),
+        (b'{"z":1}', 404, "PGRST202"),
+    ],
+)
 async def test_arguments_that_do_not_fit_are_answered_as_postgrest_does(
     door: Door, body: bytes, status: int, code: str
 ) -> None:
@@ -150,10 +175,10 @@ async def test_a_name_that_appears_twice_is_refused(door: Door) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 256, "k\u00fc"])
 async def test_a_key_that_is_none_is_refused(door: Door, key: str) -> None:
     buyer, me = door.user()
-    headers = {**{k.encode(): v.encode() for k, v in me.items()},
-               b"idempotency-key": key.encode()}
+    headers = {**{k.encode(): v.encode() for k, v in me.items()}, b"idempotency-key": key.encode()}
     answer = await door.client.post(
-        "/rest/v1/rpc/purchase_reward", headers=headers,
+        "/rest/v1/rpc/purchase_reward",
+        headers=headers,
         json={"p_reward_id": str(uuid.uuid4()), "p_collector_id": buyer},
     )
     refusal_of(answer, "MALFORMED")

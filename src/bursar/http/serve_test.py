@@ -22,12 +22,17 @@ serve(Settings.from_environment(), "127.0.0.1", 0, on_ready=lambda at: print(at,
 @pytest.fixture
 def server(database: ScratchDatabase) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     environment = {
-        **os.environ, "BURSAR_DATABASE_URL": database.service_url, "BURSAR_JWT_SECRET": SECRET,
+        **os.environ,
+        "BURSAR_DATABASE_URL": database.service_url,
+        "BURSAR_JWT_SECRET": SECRET,
         "BURSAR_LOG_LEVEL": "info",
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
     address = process.stdout.readline().strip()

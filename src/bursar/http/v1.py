@@ -38,16 +38,31 @@ _STATUSES = (401, 402, 403, 404, 409, 413, 415, 422, 503)
 _VERBS: tuple[tuple[str, str, type[msgspec.Struct], str, dict[str, Any]], ...] = (
     ("/v1/grants", "grant", Grant, "Put an amount into a wallet", _WALLET),
     ("/v1/spends", "spend", Spend, "Take an amount from a wallet", _WALLET),
-    ("/v1/transfers", "transfer", Transfer, "Move an amount between wallets",
-     {**_WALLET, "to_owner_id": "0b0f5a86-57a4-4a3f-8d0c-9d3c7e5f1a22"}),
+    (
+        "/v1/transfers",
+        "transfer",
+        Transfer,
+        "Move an amount between wallets",
+        {**_WALLET, "to_owner_id": "0b0f5a86-57a4-4a3f-8d0c-9d3c7e5f1a22"},
+    ),
     ("/v1/holds", "hold", Hold, "Set an amount aside", {**_WALLET, "expires_in_seconds": 600}),
     ("/v1/holds/{id}/capture", "capture", Capture, "Take what was held", {"amount": 40}),
     ("/v1/holds/{id}/release", "release", Release, "Give back what was held", {}),
     ("/v1/refunds", "refund", Refund, "Give back what was charged", {"transaction_id": 1}),
-    ("/v1/adjustments", "adjust", Adjust, "Correct a wallet by hand",
-     {**_WALLET, "amount": -5, "reason": "counted twice"}),
-    ("/v1/freezes", "freeze", Freeze, "Freeze, close or open a wallet",
-     {"owner_id": _ID, "asset": "credit", "wallet_status": "frozen"}),
+    (
+        "/v1/adjustments",
+        "adjust",
+        Adjust,
+        "Correct a wallet by hand",
+        {**_WALLET, "amount": -5, "reason": "counted twice"},
+    ),
+    (
+        "/v1/freezes",
+        "freeze",
+        Freeze,
+        "Freeze, close or open a wallet",
+        {"owner_id": _ID, "asset": "credit", "wallet_status": "frozen"},
+    ),
 )
 
 
@@ -61,34 +76,63 @@ class V1:
         """Return the routes of the verbs, of purchases and of batches."""
         routes = [
             Route(
-                "POST", path, self._verb_handler(verb, body), verb, "v1", summary,
+                "POST",
+                path,
+                self._verb_handler(verb, body),
+                verb,
+                "v1",
+                summary,
                 "For the service role. 201 for a new effect; 200 with `Idempotent-Replayed: true`"
                 " when the key was known and this is the first outcome again.",
-                writes=True, body=body, body_example=example, answer=Outcome, idempotent=True,
-                statuses=_STATUSES, tags=("Ledger",),
+                writes=True,
+                body=body,
+                body_example=example,
+                answer=Outcome,
+                idempotent=True,
+                statuses=_STATUSES,
+                tags=("Ledger",),
             )
             for path, verb, body, summary, example in _VERBS
         ]
         return [
             *routes,
             Route(
-                "POST", "/v1/purchases", self.purchase, "purchase_reward", "v1", "Buy a reward",
+                "POST",
+                "/v1/purchases",
+                self.purchase,
+                "purchase_reward",
+                "v1",
+                "Buy a reward",
                 "For the service role, and for signed-in users who buy for themselves.",
-                writes=True, body=Purchase, body_example={"reward_id": _ID, "expected_price": 60},
-                answer=Outcome, idempotent=True, statuses=_STATUSES, tags=("Rewards",),
+                writes=True,
+                body=Purchase,
+                body_example={"reward_id": _ID, "expected_price": 60},
+                answer=Outcome,
+                idempotent=True,
+                statuses=_STATUSES,
+                tags=("Rewards",),
             ),
             Route(
-                "POST", "/v1/batch", self.batch, "batch", "v1", "Many requests, one answer each",
+                "POST",
+                "/v1/batch",
+                self.batch,
+                "batch",
+                "v1",
+                "Many requests, one answer each",
                 "For the service role. Requests are independent and carried out as if in order;"
                 " each has its own outcome. A key in the header stands for every request without"
                 " its own, with the request's place appended.",
-                writes=True, body=Batch,
+                writes=True,
+                body=Batch,
                 body_example={"requests": [{"verb": "grant", **_WALLET}]},
                 answer={
-                    "type": "object", "required": ["outcomes"],
+                    "type": "object",
+                    "required": ["outcomes"],
                     "properties": {"outcomes": {"type": "array", "items": {"type": "object"}}},
                 },
-                idempotent=True, statuses=_STATUSES, tags=("Ledger",),
+                idempotent=True,
+                statuses=_STATUSES,
+                tags=("Ledger",),
             ),
         ]
 

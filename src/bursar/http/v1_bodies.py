@@ -11,7 +11,9 @@ from bursar.ledger.parcel import AMOUNT_MAX
 OwnerId = Annotated[
     str,
     Meta(
-        min_length=1, max_length=255, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
         description="Whose wallet; printable ASCII, at most 255 characters.",
         examples=["5f0c2c1e-6c0a-4b1f-9a53-3d9f7f0c9d11"],
     ),
@@ -19,7 +21,8 @@ OwnerId = Annotated[
 Asset = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z][a-z0-9_]{0,39}$", description="The unit of value.",
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="The unit of value.",
         examples=["credit"],
     ),
 ]
@@ -30,7 +33,9 @@ Amount = Annotated[
 SignedAmount = Annotated[
     int,
     Meta(
-        ge=-AMOUNT_MAX, le=AMOUNT_MAX, examples=[-5],
+        ge=-AMOUNT_MAX,
+        le=AMOUNT_MAX,
+        examples=[-5],
         description="Whole minor units, up to 10^15 either way, not zero.",
     ),
 ]
@@ -41,14 +46,19 @@ Reason = Annotated[
 Bucket = Annotated[
     str,
     Meta(
-        min_length=1, max_length=30, pattern=r"^[a-z_]+$",
-        description="What kind of credits, as statements show it.", examples=["purchased"],
+        min_length=1,
+        max_length=30,
+        pattern=r"^[a-z_]+$",
+        description="What kind of credits, as statements show it.",
+        examples=["purchased"],
     ),
 ]
 Key = Annotated[
     str,
     Meta(
-        min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x20-\x7e]+$",
         description="Idempotency key of this request.",
     ),
 ]
@@ -227,8 +237,16 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     requests: Annotated[
         list[
-            BatchGrant | BatchSpend | BatchTransfer | BatchHold | BatchCapture | BatchRelease
-            | BatchRefund | BatchAdjust | BatchFreeze | BatchPurchase
+            BatchGrant
+            | BatchSpend
+            | BatchTransfer
+            | BatchHold
+            | BatchCapture
+            | BatchRelease
+            | BatchRefund
+            | BatchAdjust
+            | BatchFreeze
+            | BatchPurchase
         ],
         Meta(min_length=1, max_length=500),
     ]

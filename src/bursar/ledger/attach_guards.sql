@@ -1,6 +1,7 @@
 -- requires: ledger/raw_write.sql
--- The triggers on an asset's store. They fire in the order of their names: first who may write, then
--- the readable refusal of a negative balance, last the record, after every trigger of the app itself.
+-- The triggers on an asset's store. They fire in the order of their names: first who may write,
+-- then the readable refusal of a negative balance, last the record, after every trigger of the app
+-- itself.
 CREATE OR REPLACE FUNCTION bursar.attach_guards(
     p_asset text, p_store regclass, p_owner_column name, p_balance_column name
 ) RETURNS void
@@ -33,7 +34,7 @@ BEGIN
         'CREATE OR REPLACE TRIGGER zz_bursar_raw_insert BEFORE INSERT ON %1$s FOR EACH ROW
             EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
         'CREATE OR REPLACE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON %1$s FOR EACH ROW
-            WHEN (NEW.%2$I <> 0) EXECUTE FUNCTION bursar.record_raw_insert(%3$s)',
+            EXECUTE FUNCTION bursar.record_raw_insert(%3$s)',
         'CREATE OR REPLACE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON %1$s FOR EACH ROW
             WHEN ((NEW.%2$I IS DISTINCT FROM OLD.%2$I AND NEW.bursar_seq = OLD.bursar_seq)
                 OR NEW.%5$I IS DISTINCT FROM OLD.%5$I)

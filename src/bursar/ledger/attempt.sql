@@ -2,9 +2,9 @@
 -- requires: ledger/refused.sql
 -- requires: ledger/open_wallets.sql
 -- requires: ledger/build_handlers.sql
--- Carries out a batch through `p_handler`, a function (requests jsonb, wait boolean) that locks, reads,
--- decides and posts, and answers a JSON array with the outcomes of the requests or of the first few
--- of them; the rest follow in another call, in the same transaction.
+-- Carries out a batch through `p_handler`, a function (requests jsonb, wait boolean) that locks,
+-- reads, decides and posts, and answers a JSON array with the outcomes of the requests or of the
+-- first few of them; the rest follow in another call, in the same transaction.
 --
 -- What may go wrong is undone to the start of the batch and tried again:
 --   UBX01  wallets that will be credited do not exist: they are opened, in lock order, first;
@@ -15,7 +15,8 @@
 -- Anything else is a fault and undoes the whole call.
 --
 -- The planner settings keep plans the same for batches of one and of a thousand, on tables of ten
--- rows and of ten million: index look-ups only, planned once per session.
+-- rows and of ten million: index look-ups only, planned once per session. Rows are made dear,
+-- because a plan that was made while a table was small is kept while it grows.
 CREATE OR REPLACE FUNCTION bursar.attempt(
     p_handler text, p_requests jsonb, p_verb text DEFAULT NULL
 ) RETURNS jsonb
@@ -26,6 +27,8 @@ SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET jit = off
+SET cpu_tuple_cost = 1
+SET cpu_index_tuple_cost = 1
 AS $$
 DECLARE
     v_all jsonb := '[]';
@@ -82,7 +85,8 @@ BEGIN
                 IF v_missing IS NOT NULL THEN
                     -- Somebody else is opening one of these wallets and does not finish. Which one
                     -- cannot be seen from here.
-                    v_some := CASE v_window WHEN 1 THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '[]' END;
+                    v_some := CASE v_window WHEN 1
+                        THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '[]' END;
                     v_window := 1;
                     v_alone := true;
                     v_missing := NULL;
@@ -97,7 +101,8 @@ BEGIN
         EXIT WHEN jsonb_array_length(v_all) = jsonb_array_length(p_requests);
         IF jsonb_array_length(v_some) > 0 THEN
             -- The first call has locked every wallet, so what follows a cut may go in small steps.
-            v_window := CASE WHEN v_alone THEN 1 ELSE greatest(4, 2 * jsonb_array_length(v_some)) END;
+            v_window := CASE WHEN v_alone THEN 1
+                ELSE greatest(4, 2 * jsonb_array_length(v_some)) END;
             v_rest := (SELECT jsonb_agg(q ORDER BY i)
                 FROM jsonb_array_elements(v_rest) WITH ORDINALITY AS t (q, i)
                 WHERE i > jsonb_array_length(v_some));

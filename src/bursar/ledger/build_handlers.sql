@@ -1,7 +1,7 @@
--- A handler carries out a batch for bursar.attempt: any function of this schema (requests jsonb, wait
--- boolean) that answers jsonb. bursar.handle chooses among them with static SQL, because planning a
--- dynamic statement anew costs a lone call as much as writing two rows. Whoever adds a handler calls
--- this afterwards.
+-- A handler carries out a batch for bursar.attempt: any function of this schema (requests jsonb,
+-- wait boolean) that answers jsonb. bursar.handle chooses among them with static SQL, because
+-- planning a dynamic statement anew costs a lone call as much as writing two rows. Whoever adds a
+-- handler calls this afterwards.
 CREATE OR REPLACE FUNCTION bursar.build_handlers() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -16,8 +16,8 @@ BEGIN
     END;
 END
 $b$$f$, (
-        SELECT string_agg(format(E'\n        WHEN %L THEN bursar.%I(p_requests, p_wait)', proname, proname),
-            '' ORDER BY proname COLLATE "C")
+        SELECT string_agg(format(E'\n        WHEN %L THEN bursar.%I(p_requests, p_wait)',
+            proname, proname), '' ORDER BY proname COLLATE "C")
         FROM pg_proc
         WHERE pronamespace = 'bursar'::regnamespace AND proargtypes = ARRAY[
             'jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector
@@ -27,5 +27,6 @@ $b$$f$, (
 END
 $outer$;
 
-COMMENT ON FUNCTION bursar.build_handlers() IS 'Writes the function that chooses a handler by name.';
+COMMENT ON FUNCTION bursar.build_handlers() IS
+    'Writes the function that chooses a handler by name.';
 REVOKE ALL ON FUNCTION bursar.build_handlers() FROM PUBLIC, anon, authenticated;

@@ -1,9 +1,9 @@
 -- The four functions of one asset. `p` describes the asset's store as bursar.build_stores reads it.
 --
--- Lock: takes distinct owner ids sorted by COLLATE "C" (for uuids the same order as the type's own),
--- locks their rows in that order and answers one state for each. With `p_wait` it waits; without, a
--- row that somebody else holds is answered as busy. A wallet that does not exist is missing, also one
--- that was opened while we waited: whoever credits it starts over and finds it.
+-- Lock: takes distinct owner ids sorted by COLLATE "C" (for uuids the same order as the type's
+-- own), locks their rows in that order and answers one state for each. With `p_wait` it waits;
+-- without, a row that somebody else holds is answered as busy. A wallet that does not exist is
+-- missing, also one that was opened while we waited: whoever credits it starts over and finds it.
 CREATE OR REPLACE FUNCTION bursar.build_store(p jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -11,9 +11,10 @@ AS $outer$
 DECLARE
     v_text text;
     v_name text;
-    v_parts CONSTANT text[] := ARRAY[p ->> 'asset', p ->> 'store', quote_ident(p ->> 'owner_column'),
-        quote_ident(p ->> 'balance_column'), p ->> 'owner_type', p ->> 'own', p ->> 'asset_column',
-        p ->> 'asset_value', p ->> 'balance_type', p ->> 'suffix'];
+    v_parts CONSTANT text[] := ARRAY[p ->> 'asset', p ->> 'store',
+        quote_ident(p ->> 'owner_column'), quote_ident(p ->> 'balance_column'),
+        p ->> 'owner_type', p ->> 'own', p ->> 'asset_column', p ->> 'asset_value',
+        p ->> 'balance_type', p ->> 'suffix'];
 BEGIN
     FOREACH v_text IN ARRAY ARRAY[$f$
 CREATE OR REPLACE FUNCTION bursar.lock_%10$s(p_owner_ids text[], p_wait boolean)
@@ -22,16 +23,21 @@ LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 DECLARE
     v_states bursar.wallet_state[];
 BEGIN
+    -- One look-up after the other, in the order given: that order is the lock order.
     IF p_wait THEN
-        SELECT array_agg(ROW('%1$s', w.o, w.b, w.h, w.q, w.s)::bursar.wallet_state) INTO v_states
-        FROM (SELECT %3$s::text AS o, %4$s AS b, bursar_held AS h, bursar_seq AS q,
-            bursar_status AS s FROM %2$s WHERE %6$s AND %3$s = ANY (p_owner_ids::%5$s[])
-            ORDER BY %3$s%11$s FOR NO KEY UPDATE) AS w;
+        SELECT array_agg(ROW('%1$s', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.%3$s::text AS o, w.%4$s AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM %2$s AS w
+            WHERE %11$s w.%3$s = t.o::%5$s FOR NO KEY UPDATE) AS l;
     ELSE
-        SELECT array_agg(ROW('%1$s', w.o, w.b, w.h, w.q, w.s)::bursar.wallet_state) INTO v_states
-        FROM (SELECT %3$s::text AS o, %4$s AS b, bursar_held AS h, bursar_seq AS q,
-            bursar_status AS s FROM %2$s WHERE %6$s AND %3$s = ANY (p_owner_ids::%5$s[])
-            ORDER BY %3$s%11$s FOR NO KEY UPDATE SKIP LOCKED) AS w;
+        SELECT array_agg(ROW('%1$s', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.%3$s::text AS o, w.%4$s AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM %2$s AS w
+            WHERE %11$s w.%3$s = t.o::%5$s FOR NO KEY UPDATE SKIP LOCKED) AS l;
     END IF;
     IF v_states IS NULL OR cardinality(v_states) < cardinality(p_owner_ids) THEN
         SELECT array_agg(ROW('%1$s', t.o, coalesce(l.balance, 0), coalesce(l.held, 0),
@@ -40,7 +46,7 @@ BEGIN
             ORDER BY t.i) INTO v_states
         FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
         LEFT JOIN unnest(v_states) AS l ON l.owner_id = t.o
-        LEFT JOIN %2$s AS w ON %12$s w.%3$s = t.o::%5$s;
+        LEFT JOIN %2$s AS w ON %11$s w.%3$s = t.o::%5$s;
     END IF;
     RETURN v_states;
 END
@@ -51,7 +57,7 @@ BEGIN
     UPDATE %2$s AS w SET %4$s = s.balance::%9$s, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
-    WHERE %12$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+    WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
 END
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
@@ -66,7 +72,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$
     FROM %2$s WHERE %6$s AND %3$s = p_owner_id::%5$s
 $b$$f$] LOOP
         EXECUTE format(v_text, VARIADIC v_parts || ARRAY[
-            CASE p ->> 'owner_type' WHEN 'text' THEN ' COLLATE "C"' ELSE '' END,
             CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END]);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',

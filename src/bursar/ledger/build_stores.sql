@@ -1,8 +1,8 @@
 -- requires: ledger/build_store.sql
 -- The functions that know where an asset's wallets live, written anew from bursar.asset whenever an
--- asset is registered: for each asset `lock_<asset>` and `write_<asset>`, `open_<asset>` for wallets
--- that do not exist yet, and `look_<asset>` for reading without a lock. Everybody else calls
--- lock_asset, write_asset, open_asset and look_asset, which choose by name, with static SQL.
+-- asset is registered: for each asset `lock_<asset>` and `write_<asset>`, `open_<asset>` for
+-- wallets that do not exist yet, and `look_<asset>` for reading without a lock. Everybody else
+-- calls lock_asset, write_asset, open_asset and look_asset, which choose by name, with static SQL.
 CREATE OR REPLACE FUNCTION bursar.build_stores() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -28,7 +28,8 @@ BEGIN
         PERFORM bursar.build_store(to_jsonb(a) || jsonb_build_object('store', a.store::text));
         FOREACH v_verb IN ARRAY ARRAY['lock', 'write', 'open', 'look'] LOOP
             v_branches := jsonb_set(v_branches, ARRAY[v_verb], to_jsonb((v_branches ->> v_verb)
-                || format(E'\n        WHEN %L THEN bursar.%I(%s)', a.asset, v_verb || '_' || a.suffix,
+                || format(E'\n        WHEN %L THEN bursar.%I(%s)', a.asset,
+                    v_verb || '_' || a.suffix,
                     CASE v_verb WHEN 'lock' THEN 'p_owner_ids, p_wait' WHEN 'write' THEN 'p_states'
                     WHEN 'open' THEN 'p_owner_ids' ELSE 'p_owner_id' END)));
         END LOOP;
@@ -49,7 +50,8 @@ BEGIN
     PERFORM bursar.build_choice('open', 'p_owner_ids text[]', 'void', v_branches ->> 'open');
     PERFORM bursar.build_choice('look', 'p_owner_id text', 'bursar.wallet_state',
         v_branches ->> 'look');
-    EXECUTE 'CREATE OR REPLACE VIEW bursar.balance WITH (security_invoker = true) AS ' || v_balances;
+    EXECUTE 'CREATE OR REPLACE VIEW bursar.balance WITH (security_invoker = true) AS '
+        || v_balances;
     EXECUTE 'COMMENT ON VIEW bursar.balance IS ''Every wallet, wherever it lives.''';
     EXECUTE 'GRANT SELECT ON bursar.balance TO service_role, bursar_operator';
 END

@@ -1,8 +1,9 @@
--- Who calls. Inside a SECURITY DEFINER function current_user is the definer; the setting `role` still
--- says which role the session took on, and session_user who logged in.
+-- Who calls. Inside a SECURITY DEFINER function current_user is the definer; the setting `role`
+-- still says which role the session took on, and session_user who logged in.
 CREATE OR REPLACE FUNCTION bursar.caller_role() RETURNS name
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END;
+RETURN CASE current_setting('role') WHEN 'none' THEN session_user
+    ELSE current_setting('role')::name END;
 
 COMMENT ON FUNCTION bursar.caller_role() IS
     'The role the session acts as, also inside SECURITY DEFINER functions.';

@@ -1,8 +1,9 @@
 -- requires: ledger/attempt.sql
 -- requires: ledger/with_verb.sql
 -- capture: takes what a hold set aside, or a part of it. A `final` capture (the default) releases
--- the rest; others may follow one that is not. What is asked beyond the hold is an over-run: refused,
--- cut to the hold (`cap`), or spent besides and owed where it is not available (`overdraft`).
+-- the rest; others may follow one that is not. What is asked beyond the hold is an over-run:
+-- refused, cut to the hold (`cap`), or spent besides and owed where it is not available
+-- (`overdraft`).
 --
 -- Fields: hold_id, [amount = all that is left], [over_run = reject | cap | overdraft], [final],
 -- [to_owner_id = revenue],
@@ -19,7 +20,8 @@ RETURN ARRAY[
 ]::bursar.leg[] || CASE WHEN q.amount > q.hold_left THEN
     ARRAY[ROW(q.n, q.asset, q.owner_id, q.hold_left - q.amount, 0, 'over_run')]::bursar.leg[] END;
 
-COMMENT ON FUNCTION bursar.capture_legs(bursar.instruction) IS 'What a capture does to each wallet.';
+COMMENT ON FUNCTION bursar.capture_legs(bursar.instruction) IS
+    'What a capture does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.capture_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
 CREATE OR REPLACE FUNCTION bursar.capture(p_requests jsonb) RETURNS jsonb

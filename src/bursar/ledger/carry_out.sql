@@ -8,8 +8,8 @@
 -- The handler of every ledger verb, mixed in any order: read, lock wallets, lock holds and parent
 -- transactions, read what they have left in the statement after, then post.
 --
--- Two requests that share a key, a hold, a parent or an external id depend on each other. The batch is
--- cut before the second of them; all wallets are locked before, so the lock order holds.
+-- Two requests that share a key, a hold, a parent or an external id depend on each other. The batch
+-- is cut before the second of them; all wallets are locked before, so the lock order holds.
 CREATE OR REPLACE FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -54,7 +54,8 @@ BEGIN
         SELECT ROW(t.n, t.asset, t.owner_id, t.amount, t.held, t.bucket)::bursar.leg) AS x (l)
     WHERE q.refusal IS NULL;
 
-    SELECT array_agg(ROW(q.n, CASE WHEN q.refusal IS NULL THEN cardinality(bursar.legs(q)) ELSE 0 END,
+    SELECT array_agg(ROW(q.n,
+        CASE WHEN q.refusal IS NULL THEN cardinality(bursar.legs(q)) ELSE 0 END,
         q.verb, q.asset, q.owner_id, coalesce(q.amount, 0), q.reason, q.actor,
         q.transaction_id, q.hold_id, q.metadata, q.claim, q.fingerprint,
         CASE WHEN q.verb = 'refund' OR q.over_run = 'overdraft' THEN 'debt'

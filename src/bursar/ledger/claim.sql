@@ -41,4 +41,5 @@ $$;
 COMMENT ON FUNCTION bursar.prune_idempotency(interval, integer) IS
     'Forgets outcomes older than 30 days or more; answers how many.';
 REVOKE ALL ON FUNCTION bursar.prune_idempotency(interval, integer) FROM PUBLIC, anon, authenticated;
-GRANT EXECUTE ON FUNCTION bursar.prune_idempotency(interval, integer) TO service_role, bursar_service;
+GRANT EXECUTE ON FUNCTION bursar.prune_idempotency(interval, integer)
+    TO service_role, bursar_service;

@@ -1,6 +1,6 @@
--- Requests that share a name (a key, a hold, an item) depend on each other and are not decided together.
--- Given names and the places of the requests they belong to, answers how many requests, from the
--- first on, come before one that repeats a name. NULL names nothing.
+-- Requests that share a name (a key, a hold, an item) depend on each other and are not decided
+-- together. Given names and the places of the requests they belong to, answers how many requests,
+-- from the first on, come before one that repeats a name. NULL names nothing.
 CREATE OR REPLACE FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[])
 RETURNS integer
 LANGUAGE sql STABLE

@@ -1,14 +1,13 @@
 -- requires: ledger/refused.sql
 -- requires: ledger/done.sql
--- Decides a batch as if its requests ran one after the other, in order, over wallets that are locked.
--- Everything is decided here, overflow included, before the first row is written. Order of reasons
--- to refuse: a known key, what the verb found (`refusal`), BUSY, WALLET_NOT_FOUND, WALLET_CLOSED,
--- WALLET_FROZEN, WALLET_NOT_EMPTY, INSUFFICIENT_FUNDS, BALANCE_LIMIT. Requests behind the last outcome
--- are not decided yet: they belong into another call.
+-- Decides a batch as if its requests ran one after the other, in order, over wallets that are
+-- locked. Everything is decided here, overflow included, before the first row is written. Order of
+-- reasons to refuse: a known key, what the verb found (`refusal`), BUSY, WALLET_NOT_FOUND,
+-- WALLET_CLOSED, WALLET_FROZEN, WALLET_NOT_EMPTY, INSUFFICIENT_FUNDS, BALANCE_LIMIT. Requests
+-- behind the last outcome are not decided yet: they belong into another call.
 --
--- `p_wallets` are in lock order, each once, and hold every wallet named by a leg. `p_legs` are sorted
--- by request.
--- System wallets have no row, so their legs only become entries.
+-- `p_wallets` are in lock order, each once, and hold every wallet named by a leg. `p_legs` are
+-- sorted by request. System wallets have no row, so their legs only become entries.
 CREATE OR REPLACE FUNCTION bursar.decide(
     p_wallets bursar.wallet_state[],
     p_requests bursar.request[],
@@ -49,7 +48,8 @@ BEGIN
     INTO w_balance, w_held, w_seq, w_status, w_balance_max, w_owed, w_owed_seq, w_repays
     FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
     JOIN bursar.asset AS a ON a.asset = s.asset
-    LEFT JOIN bursar.wallet AS d ON d.asset = s.asset || ':owed' AND d.owner_id = s.owner_id;
+    LEFT JOIN LATERAL (SELECT o.balance, o.bursar_seq FROM bursar.wallet AS o
+        WHERE o.asset = s.asset || ':owed' AND o.owner_id = s.owner_id LIMIT 1) AS d ON true;
 
     -- The place of a leg's wallet is its rank among all that are locked; system wallets come last
     -- and have none.
@@ -73,7 +73,9 @@ BEGIN
     SELECT array_agg(known.fingerprint ORDER BY q.n), array_agg(known.outcome ORDER BY q.n)
     INTO k_fingerprint, k_outcome
     FROM unnest(p_requests) AS q
-    LEFT JOIN bursar.idempotency AS known ON known.claim = q.claim;
+    -- Without the LIMIT the planner may read the whole table where it was small when it planned.
+    LEFT JOIN LATERAL (SELECT i.fingerprint, i.outcome FROM bursar.idempotency AS i
+        WHERE i.claim = q.claim LIMIT 1) AS known ON true;
 
     FOREACH r IN ARRAY p_requests LOOP
         v_first := v_next;
@@ -94,7 +96,8 @@ BEGIN
                 v_need := l_held[i] - l_amount[i];
                 v_reason := CASE
                     WHEN w_status[w] = 'busy' THEN 'BUSY'
-                    WHEN w_status[w] = 'missing' AND r.new_status IS NOT NULL THEN 'WALLET_NOT_FOUND'
+                    WHEN w_status[w] = 'missing' AND r.new_status IS NOT NULL
+                        THEN 'WALLET_NOT_FOUND'
                     WHEN w_status[w] = 'closed' AND r.new_status IS NULL THEN 'WALLET_CLOSED'
                     WHEN w_status[w] = 'frozen' AND v_need > 0 AND r.shortfall = 'refuse'
                         THEN 'WALLET_FROZEN'
@@ -134,7 +137,8 @@ BEGIN
 
         -- A wallet that an earlier request did not find may be opened only after that refusal.
         EXIT WHEN w_sought IS NOT NULL
-            AND EXISTS (SELECT FROM unnest(l_wallet[v_first:v_next - 1]) AS l (w) WHERE w_sought[l.w]);
+            AND EXISTS (SELECT FROM unnest(l_wallet[v_first:v_next - 1]) AS l (w)
+                WHERE w_sought[l.w]);
 
         v_id := nextval('bursar.transaction_id_seq');
         v_transactions := v_transactions || ROW(v_id, r.verb, r.asset, r.owner_id, r.amount,
@@ -199,9 +203,8 @@ BEGIN
             END IF;
         END LOOP;
 
-        v_outcome := bursar.done(v_id, r, ROW(r.asset, r.owner_id, w_balance[v_subject],
-            w_held[v_subject], w_seq[v_subject], w_status[v_subject])::bursar.wallet_state,
-            w_owed[v_subject]);
+        v_outcome := bursar.done(
+            v_id, r, w_balance[v_subject], w_held[v_subject], w_owed[v_subject]);
         v_outcomes[r.n] := v_outcome;
         IF r.claim IS NOT NULL THEN
             v_claims := v_claims

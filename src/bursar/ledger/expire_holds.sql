@@ -1,6 +1,7 @@
 -- requires: ledger/build_stores.sql
--- Expires lapsed holds. A debit does it for the wallets it has locked; the sweeper does it for wallets
--- that nobody debits. Either way the wallet is locked first, then its holds, in order of their ids.
+-- Expires lapsed holds. A debit does it for the wallets it has locked; the sweeper does it for
+-- wallets that nobody debits. Either way the wallet is locked first, then its holds, in order of
+-- their ids.
 
 -- For wallets that are locked already: answers their states as they are after.
 CREATE OR REPLACE FUNCTION bursar.expire_lapsed(p_states bursar.wallet_state[])
@@ -33,7 +34,8 @@ BEGIN
     END LOOP;
     IF v_states IS DISTINCT FROM p_states THEN
         PERFORM bursar.write_wallets((
-            SELECT array_agg(s) FROM unnest(v_states) AS s WHERE s.status NOT IN ('busy', 'missing')));
+            SELECT array_agg(s) FROM unnest(v_states) AS s
+            WHERE s.status NOT IN ('busy', 'missing')));
     END IF;
     RETURN v_states;
 END

@@ -1,7 +1,7 @@
 -- requires: ledger/read_wallet.sql
 -- requires: ledger/statement.sql
--- Why a balance is what it is: the wallet, what its entries add up to by verb and by bucket, its open
--- holds, its debt, the latest entries, and whether all of it agrees.
+-- Why a balance is what it is: the wallet, what its entries add up to by verb and by bucket, its
+-- open holds, its debt, the latest entries, and whether all of it agrees.
 CREATE OR REPLACE FUNCTION bursar.explain(
     p_owner_id text, p_asset text, p_limit integer DEFAULT 20
 ) RETURNS jsonb

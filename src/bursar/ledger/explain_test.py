@@ -1,4 +1,4 @@
-"""What the ledger tells of a wallet: its state, its statement, and why its balance is what it is."""
+"""What the ledger tells of a wallet: its state, its statement, and why its balance is so."""
 
 import uuid
 

@@ -1,7 +1,7 @@
 -- requires: ledger/attempt.sql
 -- requires: ledger/with_verb.sql
--- freeze: sets a wallet's status. A frozen wallet pays nothing and still receives; a closed one does
--- neither, and must be empty.
+-- freeze: sets a wallet's status. A frozen wallet pays nothing and still receives; a closed one
+-- does neither, and must be empty.
 --
 -- Fields: owner_id, asset, wallet_status = open | frozen | closed,
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].

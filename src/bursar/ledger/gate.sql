@@ -10,7 +10,7 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'Bursar writes in READ COMMITTED transactions only.'
             USING ERRCODE = 'feature_not_supported',
-            HINT = 'Call outside of a transaction, or begin it with ISOLATION LEVEL READ COMMITTED.';
+            HINT = 'Call outside of a transaction, or begin it with READ COMMITTED.';
     END IF;
     LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
     RETURN (SELECT NOT degraded FROM bursar.gate);

@@ -66,7 +66,7 @@ def test_plain_sql_of_apps_is_refused_too_and_operators_go_on(ledger: Ledger) ->
             ("INSERT INTO public.user_credits VALUES (%s, 5)", [str(uuid.uuid4())]),
             ("INSERT INTO public.rewards (creator_id, name, cost) VALUES (%s, 'x', 1)", [owner]),
         ):
-            with pytest.raises(psycopg.DatabaseError, match="^DEGRADED: ") as refused:
+            with pytest.raises(psycopg.DatabaseError, match=r"^DEGRADED: ") as refused:
                 ledger.caller.execute(statement.encode(), arguments)
             assert refused.value.sqlstate == "UB003"
         ledger.database.connect("bursar_operator").execute(update, [owner])

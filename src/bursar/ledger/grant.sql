@@ -1,17 +1,18 @@
 -- requires: ledger/attempt.sql
 -- requires: ledger/with_verb.sql
--- grant: credits an owner's wallet from outside. The other side is `system:external` when the
--- grant names an external transaction (a card payment, a store purchase), else `system:issuance`. An
+-- grant: credits an owner's wallet from outside. The other side is `system:external` when the grant
+-- names an external transaction (a card payment, a store purchase), else `system:issuance`. An
 -- external id has an effect once, for ever, whoever presents it.
 --
--- Fields: owner_id, asset, amount, [bucket], [external: {provider, account, mode: live | test, id}],
--- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- EXTERNAL_ID_TAKEN, ASSET_NOT_FOUND, WALLET_CLOSED, BALANCE_LIMIT.
+-- Fields: owner_id, asset, amount, [bucket], [external: {provider, account, mode: live | test,
+-- id}], and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
+-- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, EXTERNAL_ID_TAKEN,
+-- ASSET_NOT_FOUND, WALLET_CLOSED, BALANCE_LIMIT.
 CREATE OR REPLACE FUNCTION bursar.grant_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[
-    ROW(q.n, q.asset, CASE WHEN q.external IS NULL THEN 'system:issuance' ELSE 'system:external' END,
+    ROW(q.n, q.asset,
+        CASE WHEN q.external IS NULL THEN 'system:issuance' ELSE 'system:external' END,
         -q.amount, 0, coalesce(q.bucket, 'granted')),
     ROW(q.n, q.asset, q.owner_id, q.amount, 0,
         coalesce(q.bucket, CASE WHEN q.external IS NULL THEN 'promotional' ELSE 'purchased' END))

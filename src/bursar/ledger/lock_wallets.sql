@@ -1,8 +1,8 @@
 -- requires: ledger/build_stores.sql
 -- requires: ledger/expire_holds.sql
 -- Locks every wallet named, once, sorted by (asset, owner), payers and payees together, and answers
--- their states in that order. System wallets have no row and are left out. Lapsed holds of the locked
--- wallets are expired first, so that what they set aside counts as available.
+-- their states in that order. System wallets have no row and are left out. Lapsed holds of the
+-- locked wallets are expired first, so that what they set aside counts as available.
 CREATE OR REPLACE FUNCTION bursar.lock_wallets(
     p_assets text[], p_owner_ids text[], p_wait boolean
 ) RETURNS bursar.wallet_state[]

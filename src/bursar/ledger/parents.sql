@@ -69,10 +69,11 @@ $$;
 
 COMMENT ON FUNCTION bursar.read_parents(bursar.instruction[], boolean) IS
     'Locks and reads the holds, parents and external ids that requests refer to.';
-REVOKE ALL ON FUNCTION bursar.read_parents(bursar.instruction[], boolean) FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION bursar.read_parents(bursar.instruction[], boolean)
+    FROM PUBLIC, anon, authenticated;
 
--- Writes what was decided about holds and external ids, and answers the outcomes, with those of known
--- external ids put in.
+-- Writes what was decided about holds and external ids, and answers the outcomes, with those of
+-- known external ids put in.
 CREATE OR REPLACE FUNCTION bursar.write_parents(
     p_in bursar.instruction[], p_outcomes jsonb[]
 ) RETURNS jsonb[]

@@ -1,8 +1,8 @@
 -- requires: ledger/decide.sql
 -- requires: ledger/lock_wallets.sql
 -- requires: ledger/open_wallets.sql
--- The only writer of transactions, entries and, but for raw SQL, of balances. Takes wallets that are
--- locked, requests and their legs; answers an outcome for each request, in order.
+-- The only writer of transactions, entries and, but for raw SQL, of balances. Takes wallets that
+-- are locked, requests and their legs; answers an outcome for each request, in order.
 --
 -- The key is written together with its outcome, after the decision: the wallet's lock is the fence
 -- between two requests with one key, and the unique claim is the fence between wallets. Whoever
@@ -26,8 +26,9 @@ BEGIN
         PERFORM bursar.write_wallets(v_plan.wallets);
     END IF;
     IF v_plan.debts IS NOT NULL THEN
-        -- A debt is only ever written under the lock of the wallet it belongs to. It is opened before
-        -- its entries are there, since a wallet that is opened goes on where its entries ended.
+        -- A debt is only ever written under the lock of the wallet it belongs to. It is opened
+        -- before its entries are there, since a wallet that is opened goes on where its entries
+        -- ended.
         PERFORM bursar.open_wallets((SELECT jsonb_agg(to_jsonb(d)) FROM unnest(v_plan.debts) AS d));
         PERFORM bursar.write_wallets(v_plan.debts);
     END IF;

@@ -1,9 +1,10 @@
 -- requires: ledger/done.sql
 -- requires: ledger/lock_wallets.sql
--- The straight road: one request, a wallet that pays (`r.owner_id`), one that is paid, and nothing in the
--- way. Most purchases are that, and a lone one should not pay for what batches need. Answers NULL, and
--- has written nothing, wherever anything else is the case: a known key, too little, a hold, a debt, a
--- frozen or missing wallet. Then bursar.decide has the word; it alone knows how to refuse.
+-- The straight road: one request, a wallet that pays (`r.owner_id`), one that is paid, and nothing
+-- in the way. Most purchases are that, and a lone one should not pay for what batches need. Answers
+-- NULL, and has written nothing, wherever anything else is the case: a known key, too little, a
+-- hold, a debt, a frozen or missing wallet. Then bursar.decide has the word; it alone knows how to
+-- refuse.
 CREATE OR REPLACE FUNCTION bursar.post_straight(
     p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text
 ) RETURNS jsonb
@@ -37,7 +38,7 @@ BEGIN
     payee.balance := payee.balance + r.amount;
     payee.seq := payee.seq + 1;
     v_id := nextval('bursar.transaction_id_seq');
-    v_outcome := bursar.done(v_id, r, payer, 0);
+    v_outcome := bursar.done(v_id, r, payer.balance, payer.held, 0);
     INSERT INTO bursar.transaction
     VALUES (v_id, r.verb, r.asset, r.owner_id, r.amount, r.reason, r.actor, r.corrects, r.hold_id,
         r.metadata, v_now);
@@ -49,7 +50,8 @@ BEGIN
         INSERT INTO bursar.idempotency VALUES (r.claim, r.fingerprint, v_outcome, v_now)
         ON CONFLICT (claim) DO NOTHING;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'The claim of this request was taken meanwhile.' USING ERRCODE = 'UBX02';
+            RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
+                USING ERRCODE = 'UBX02';
         END IF;
     END IF;
     RETURN v_outcome;

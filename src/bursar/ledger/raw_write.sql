@@ -1,10 +1,10 @@
 -- requires: ledger/gate.sql
 -- requires: ledger/refused.sql
 -- requires: ledger/caller.sql
--- What happens when a balance is written by other hands than the kernel's: an operator, a service, an
--- app's own older function. The row's lock is the wallet's lock, so the trigger that turns the write
--- into an entry runs under it and nothing is lost. The kernel moves the sequence with every balance
--- it writes; whoever leaves the sequence alone is a raw writer.
+-- What happens when a balance is written by other hands than the kernel's: an operator, a service,
+-- an app's own older function. The row's lock is the wallet's lock, so the trigger that turns the
+-- write into an entry runs under it and nothing is lost. The kernel moves the sequence with every
+-- balance it writes; whoever leaves the sequence alone is a raw writer.
 
 -- Records one raw change: a transaction and its two entries.
 CREATE OR REPLACE FUNCTION bursar.record_raw(
@@ -89,17 +89,29 @@ COMMENT ON FUNCTION bursar.record_raw_write() IS
     'Trigger of every store: turns a raw change of a balance into an entry.';
 REVOKE ALL ON FUNCTION bursar.record_raw_write() FROM PUBLIC, anon, authenticated;
 
--- An INSERT may still turn into an UPDATE (ON CONFLICT) after its BEFORE triggers, so the entry of an
--- opening balance waits until the row is there. Arguments as above.
+-- An INSERT may still turn into an UPDATE (ON CONFLICT) after its BEFORE triggers, so the entry of
+-- an opening balance waits until the row is there. It may also have waited for whoever deleted the
+-- wallet, so where its entries ended is looked up again. Arguments as above.
 CREATE OR REPLACE FUNCTION bursar.record_raw_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
+    v_asset CONSTANT text := coalesce(nullif(TG_ARGV[0], ''), to_jsonb(NEW) ->> 'asset');
+    v_owner_id CONSTANT text := to_jsonb(NEW) ->> TG_ARGV[1];
     v_balance CONSTANT bigint := (to_jsonb(NEW) ->> TG_ARGV[2])::bigint;
+    v_seq bigint := (SELECT coalesce(max(seq), 0) FROM bursar.entry
+        WHERE owner_id = v_owner_id AND asset = v_asset AND seq IS NOT NULL);
 BEGIN
-    PERFORM bursar.record_raw(coalesce(nullif(TG_ARGV[0], ''), to_jsonb(NEW) ->> 'asset'),
-        to_jsonb(NEW) ->> TG_ARGV[1], v_balance, NEW.bursar_seq, v_balance, 'inserted by SQL');
+    IF v_balance <> 0 THEN
+        v_seq := v_seq + 1;
+        PERFORM bursar.record_raw(
+            v_asset, v_owner_id, v_balance, v_seq, v_balance, 'inserted by SQL');
+    END IF;
+    IF v_seq <> NEW.bursar_seq THEN
+        PERFORM bursar.write_asset(v_asset, ARRAY[ROW(
+            v_asset, v_owner_id, v_balance, 0, v_seq, NEW.bursar_status)::bursar.wallet_state]);
+    END IF;
     RETURN NULL;
 END
 $$;

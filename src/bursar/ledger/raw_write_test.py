@@ -1,8 +1,7 @@
-"""A balance written by plain SQL is an entry, or it is refused; the wallet's sequence has no gap."""
+"""A balance written by plain SQL is an entry or refused; the wallet's sequence has no gap."""
 
 import threading
 import uuid
-from collections.abc import Sequence
 from typing import LiteralString
 
 import psycopg
@@ -48,7 +47,7 @@ def test_an_update_is_an_entry_of_the_difference(ledger: Ledger, role: str | Non
 def test_a_negative_balance_is_refused_in_words(ledger: Ledger, role: str | None) -> None:
     owner = ledger.funded(10)
     writer = ledger.database.connect(role)
-    tries: list[tuple[LiteralString, Sequence[object]]] = [
+    tries: list[tuple[LiteralString, list[object]]] = [
         (UPDATE, [-1, owner]), (INSERT, [str(uuid.uuid4()), -5]), (UPSERT, [owner, -1])]
 
     for statement, arguments in tries:
@@ -62,12 +61,11 @@ def test_a_negative_balance_is_refused_in_words(ledger: Ledger, role: str | None
 
 def test_the_check_holds_where_the_triggers_are_off(ledger: Ledger) -> None:
     owner = ledger.funded(10)
-    with (
-        pytest.raises(psycopg.errors.CheckViolation, match="user_credits_balance_non_negative"),
-        ledger.admin.transaction(),
-    ):
-        ledger.admin.execute("SET LOCAL session_replication_role = replica")
-        ledger.admin.execute(UPDATE, [-1, owner])
+    careless = ledger.database.connect()
+    careless.execute("SET session_replication_role = replica")
+
+    with pytest.raises(psycopg.errors.CheckViolation, match="user_credits_balance_"):
+        careless.execute(UPDATE, [-1, owner])
 
 
 def test_what_is_held_cannot_be_taken_by_sql(ledger: Ledger) -> None:
@@ -134,7 +132,8 @@ def test_a_wallet_does_not_change_hands_and_is_not_truncated(ledger: Ledger) -> 
 
     with pytest.raises(psycopg.errors.RestrictViolation, match="cannot change its owner"):
         ledger.admin.execute(
-            "UPDATE public.user_credits SET user_id = gen_random_uuid() WHERE user_id = %s", [owner])
+            "UPDATE public.user_credits SET user_id = gen_random_uuid() WHERE user_id = %s",
+            [owner])
     for table in (b"public.user_credits", b"bursar.wallet"):
         with pytest.raises(psycopg.errors.RestrictViolation, match="TRUNCATE"):
             ledger.admin.execute(b"TRUNCATE " + table)
@@ -147,7 +146,7 @@ def test_strangers_never_write_a_balance_whatever_was_granted(
 ) -> None:
     owner = ledger.funded(10)
     stranger = ledger.database.connect(role, owner)
-    tries: list[tuple[LiteralString, Sequence[object]]] = [
+    tries: list[tuple[LiteralString, list[object]]] = [
         (UPDATE, [11, owner]), (UPSERT, [owner, 11]), (INSERT, [str(uuid.uuid4()), 5]),
         (DELETE, [owner]),
         ("UPDATE public.user_credits SET bursar_seq = 0 WHERE user_id = %s", [owner]),

@@ -1,10 +1,11 @@
 -- requires: ledger/claim.sql
 -- requires: ledger/value_shape.sql
--- Reads the requests of ledger verbs. Every field is checked here again, whatever the door has checked;
--- a request that cannot be read is refused as MALFORMED with the name of its first wrong field and is
--- no burden to the others. A field that belongs to another verb is a wrong one. For capture, release and refund the wallet is that of the hold or of the
--- transaction they name; neither ever changes. PL/pgSQL keeps the plan from call to call;
--- PostgreSQL before 18 plans a function in plain SQL each time.
+-- Reads the requests of ledger verbs. Every field is checked here again, whatever the door has
+-- checked; a request that cannot be read is refused as MALFORMED with the name of its first wrong
+-- field and is no burden to the others. A field that belongs to another verb is a wrong one. For
+-- capture, release and refund the wallet is that of the hold or of the transaction they name;
+-- neither ever changes. PL/pgSQL keeps the plan from call to call; PostgreSQL before 18 plans a
+-- function in plain SQL each time.
 CREATE OR REPLACE FUNCTION bursar.read_instructions(p_requests jsonb) RETURNS bursar.instruction[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
@@ -41,12 +42,13 @@ CROSS JOIN LATERAL jsonb_to_record(
     metadata jsonb, key text, principal text, to_owner_id text, bucket text, hold_id jsonb,
     expires_in_seconds jsonb, over_run text, final jsonb, transaction_id jsonb, shortfall text,
     wallet_status text, external jsonb)
-LEFT JOIN bursar.hold AS h ON f.verb IN ('capture', 'release')
-    AND h.id = CASE WHEN bursar.is_whole(f.hold_id, 1, 9007199254740991)
-        THEN f.hold_id::bigint END
-LEFT JOIN bursar.transaction AS p ON f.verb = 'refund'
-    AND p.id = CASE WHEN bursar.is_whole(f.transaction_id, 1, 9007199254740991)
-        THEN f.transaction_id::bigint END
+-- Without the LIMITs the planner may read whole tables that were small when it planned.
+LEFT JOIN LATERAL (SELECT * FROM bursar.hold AS x WHERE f.verb IN ('capture', 'release')
+    AND x.id = CASE WHEN bursar.is_whole(f.hold_id, 1, 9007199254740991)
+        THEN f.hold_id::bigint END LIMIT 1) AS h ON true
+LEFT JOIN LATERAL (SELECT * FROM bursar.transaction AS x WHERE f.verb = 'refund'
+    AND x.id = CASE WHEN bursar.is_whole(f.transaction_id, 1, 9007199254740991)
+        THEN f.transaction_id::bigint END LIMIT 1) AS p ON true
 LEFT JOIN bursar.asset AS a ON a.asset = coalesce(h.asset, p.asset, f.asset)
     AND a.asset NOT LIKE '%:owed'
 CROSS JOIN LATERAL (SELECT

@@ -1,6 +1,6 @@
--- What a service process counted since it last said so, added to its own rows: one process never waits
--- for another. `p_rows` is an array of {minute, process, verb, outcome, requests, duration_ms_sum,
--- duration_ms_max, buckets: {upper bound in ms: count}}.
+-- What a service process counted since it last said so, added to its own rows: one process never
+-- waits for another. `p_rows` is an array of {minute, process, verb, outcome, requests,
+-- duration_ms_sum, duration_ms_max, buckets: {upper bound in ms: count}}.
 CREATE OR REPLACE FUNCTION bursar.record_metrics(p_rows jsonb) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp

@@ -1,16 +1,17 @@
 -- requires: ledger/attempt.sql
 -- requires: ledger/with_verb.sql
--- refund: takes a charge back, or a part of it; of a grant, what was granted. Several refunds together
--- never exceed the charge: they meet at the lock on the parent transaction. Whoever was paid gives
--- back in the order in which they were paid; what they no longer have becomes their debt.
+-- refund: takes a charge back, or a part of it; of a grant, what was granted. Several refunds
+-- together never exceed the charge: they meet at the lock on the parent transaction. Whoever was
+-- paid gives back in the order in which they were paid; what they no longer have becomes their
+-- debt.
 --
 -- Fields: transaction_id, [amount = all that is left],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
 -- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
 -- TRANSACTION_NOT_FOUND, NOT_REFUNDABLE, REFUND_EXCEEDED, WALLET_CLOSED, BALANCE_LIMIT.
 --
--- Payees are a line of amounts laid end to end. Refunds eat along it: this one covers the stretch from
--- `refunded` to `refunded + amount`, so parts always add up and no payee gives back twice.
+-- Payees are a line of amounts laid end to end. Refunds eat along it: this one covers the stretch
+-- from `refunded` to `refunded + amount`, so parts always add up and no payee gives back twice.
 CREATE OR REPLACE FUNCTION bursar.refund_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, bursar, pg_temp

@@ -1,4 +1,5 @@
--- Every refusal, in order of precedence: what src/bursar/errors.py says, for callers who have only SQL.
+-- Every refusal, in order of precedence: what src/bursar/errors.py says, for callers who have only
+-- SQL.
 CREATE OR REPLACE VIEW bursar.refusal (
     precedence, code, sqlstate, http_status, remembered, sentence, hint
 ) WITH (security_invoker = true) AS

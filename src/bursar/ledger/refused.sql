@@ -1,5 +1,6 @@
 -- requires: ledger/refusal.sql
--- A refusal as an outcome. `p_sentence` replaces the general sentence where a verb knows better words.
+-- A refusal as an outcome. `p_sentence` replaces the general sentence where a verb knows better
+-- words.
 CREATE OR REPLACE FUNCTION bursar.refused(
     p_verb text, p_code text, p_details jsonb DEFAULT NULL, p_sentence text DEFAULT NULL
 ) RETURNS jsonb
@@ -30,7 +31,8 @@ AS $$
     FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, i)
 $$;
 
-COMMENT ON FUNCTION bursar.refused_all(jsonb, text, text) IS 'One refusal for every request of a batch.';
+COMMENT ON FUNCTION bursar.refused_all(jsonb, text, text) IS
+    'One refusal for every request of a batch.';
 REVOKE ALL ON FUNCTION bursar.refused_all(jsonb, text, text) FROM PUBLIC, anon, authenticated;
 
 -- The only RAISE of a business refusal: for callers of the raising functions in schema public. The

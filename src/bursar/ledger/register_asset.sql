@@ -3,8 +3,8 @@
 -- requires: ledger/build_stores.sql
 -- "Your table stays the wallet": an asset is registered with the table and column that hold its
 -- balances. Registering adds the kernel's columns beside the balance, the guards that hold against
--- every writer, opening entries for balances that are there already, and generates the few functions
--- that know where the asset lives. Registering again changes nothing.
+-- every writer, opening entries for balances that are there already, and generates the few
+-- functions that know where the asset lives. Registering again changes nothing.
 CREATE OR REPLACE FUNCTION bursar.register_asset(
     p_asset text,
     p_store regclass DEFAULT NULL,
@@ -23,7 +23,8 @@ BEGIN
         SELECT CASE format_type(atttypid, NULL) WHEN 'uuid' THEN 'uuid' ELSE 'text' END
         INTO STRICT v_owner_type FROM pg_attribute
         WHERE attrelid = p_store AND attname = p_owner_column AND NOT attisdropped;
-        SELECT CASE format_type(atttypid, NULL) WHEN 'integer' THEN 2147483647 ELSE v_balance_max END
+        SELECT CASE format_type(atttypid, NULL) WHEN 'integer' THEN 2147483647
+            ELSE v_balance_max END
         INTO STRICT v_balance_max FROM pg_attribute
         WHERE attrelid = p_store AND attname = p_balance_column AND NOT attisdropped
             AND format_type(atttypid, NULL) IN ('integer', 'bigint');

@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION bursar.release_legs(q bursar.instruction) RETURNS bur
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, -q.amount, NULL)]::bursar.leg[];
 
-COMMENT ON FUNCTION bursar.release_legs(bursar.instruction) IS 'What a release does to each wallet.';
+COMMENT ON FUNCTION bursar.release_legs(bursar.instruction) IS
+    'What a release does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.release_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
 CREATE OR REPLACE FUNCTION bursar.release(p_requests jsonb) RETURNS jsonb

@@ -67,7 +67,7 @@ def test_of_captures_and_releases_at_once_exactly_one_ends_the_hold(ledger: Ledg
     for _ in range(5):
         owner, hold_id = held(ledger)
         with ThreadPoolExecutor(8) as pool:
-            ended = list(pool.map(lambda n, h=hold_id: end(h, n), range(8)))  # type: ignore[misc]
+            ended = list(pool.map(lambda n, h=hold_id: end(h, n), range(8)))
 
         assert sum(ended) == 1
         assert ledger.wallet(owner)[1:] == (0, 0)

@@ -1,6 +1,7 @@
 -- requires: ledger/gate.sql
 -- requires: ledger/refused.sql
--- For tables that apps write with plain SQL: a BEFORE statement trigger that stops at a closed gate.
+-- For tables that apps write with plain SQL: a BEFORE statement trigger that stops at a closed
+-- gate.
 CREATE OR REPLACE FUNCTION bursar.stop_at_closed_gate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp

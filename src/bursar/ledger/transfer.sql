@@ -14,7 +14,8 @@ RETURN ARRAY[
     ROW(q.n, q.asset, q.to_owner_id, q.amount, 0, coalesce(q.bucket, 'earned'))
 ]::bursar.leg[];
 
-COMMENT ON FUNCTION bursar.transfer_legs(bursar.instruction) IS 'What a transfer does to each wallet.';
+COMMENT ON FUNCTION bursar.transfer_legs(bursar.instruction) IS
+    'What a transfer does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.transfer_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
 CREATE OR REPLACE FUNCTION bursar.transfer(p_requests jsonb) RETURNS jsonb

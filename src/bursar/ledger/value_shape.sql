@@ -62,5 +62,6 @@ RETURN jsonb_typeof(p_value) = 'object'
     AND coalesce(p_value ->> 'mode' IN ('live', 'test'), false)
     AND coalesce(bursar.is_printable(p_value ->> 'id', 255), false);
 
-COMMENT ON FUNCTION bursar.is_external(jsonb) IS 'Whether a JSON value names an external transaction.';
+COMMENT ON FUNCTION bursar.is_external(jsonb) IS
+    'Whether a JSON value names an external transaction.';
 REVOKE ALL ON FUNCTION bursar.is_external(jsonb) FROM PUBLIC, anon, authenticated;

@@ -185,7 +185,8 @@ def test_a_thousand_requests_are_a_batch_and_one_character_too_many_is_a_key_too
 
 def test_owners_of_any_name_are_as_distinct_as_their_bytes(ledger: Ledger) -> None:
     ledger.register_gem()
-    names = ["ada", "Ada", "ada ", "a" * 255, "a" * 256, "ädä", "system:", "SYSTEM:a", "%", "a'b\\"]
+    names = [
+        "ada", "Ada", "ada ", "a" * 255, "a" * 256, "ädä", "system:", "SYSTEM:a", "%", "a'b\\"]
 
     outcomes = ledger.ask(
         "grant", [{"owner_id": name, "asset": "gem", "amount": 1} for name in names])

@@ -1,9 +1,9 @@
 -- requires: ledger/gate.sql
 -- requires: ledger/refused.sql
 -- requires: ledger/caller.sql
--- create_reward: puts a reward on sale. A signed-in user creates their own; the service may create for
--- anybody. Answers the new reward's id. Refusals: DEGRADED (by the table's trigger), NOT_AUTHORIZED,
--- MALFORMED.
+-- create_reward: puts a reward on sale. A signed-in user creates their own; the service may create
+-- for anybody. Answers the new reward's id. Refusals: DEGRADED (by the table's trigger),
+-- NOT_AUTHORIZED, MALFORMED.
 CREATE OR REPLACE FUNCTION public.create_reward(
     p_name text, p_description text, p_cost bigint, p_creator_id uuid DEFAULT auth.uid()
 ) RETURNS uuid

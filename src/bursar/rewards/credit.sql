@@ -6,8 +6,8 @@ SELECT bursar.register_asset('credit', 'public.user_credits', 'user_id', 'balanc
 CREATE OR REPLACE TRIGGER a_bursar_gate BEFORE INSERT OR UPDATE OR DELETE ON public.rewards
     FOR EACH STATEMENT EXECUTE FUNCTION bursar.stop_at_closed_gate();
 
--- A user reads their own; the service and the operator read everything; anonymous visitors read what
--- is on sale.
+-- A user reads their own; the service and the operator read everything; anonymous visitors read
+-- what is on sale.
 DROP POLICY IF EXISTS rewards_read ON public.rewards;
 CREATE POLICY rewards_read ON public.rewards FOR SELECT TO anon USING (is_active);
 DROP POLICY IF EXISTS rewards_read_own ON public.rewards;

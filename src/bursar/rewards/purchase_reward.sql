@@ -4,15 +4,16 @@
 -- requires: rewards/credit.sql
 -- requires: rewards/read_purchases.sql
 -- requires: rewards/purchase_straight.sql
--- purchase_reward: a collector pays a reward's creator and owns the reward. One transaction: charge,
--- credit, collection, log.
+-- purchase_reward: a collector pays a reward's creator and owns the reward. One transaction:
+-- charge, credit, collection, log.
 --
--- Fields: reward_id, collector_id, [expected_price], caller {role, sub}, [key], [principal], [actor].
+-- Fields: reward_id, collector_id, [expected_price], caller {role, sub}, [key], [principal],
+-- [actor].
 -- Refusals, in order: MALFORMED, DEGRADED, NOT_AUTHORIZED, IDEMPOTENCY_MISMATCH, REWARD_NOT_FOUND,
 -- SELF_PURCHASE, ALREADY_COLLECTED, REWARD_INACTIVE, PRICE_CHANGED, BUSY, WALLET_CLOSED,
 -- WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
--- Locks: the wallets of collectors and creators together, sorted. Rewards are read after the wallets
--- and not locked: a price that changes at the same moment changed after this purchase.
+-- Locks: the wallets of collectors and creators together, sorted. Rewards are read after the
+-- wallets and not locked: a price that changes at the same moment changed after this purchase.
 CREATE OR REPLACE FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -65,9 +66,11 @@ BEGIN
             FILTER (WHERE x.refusal IS NULL)
     INTO v_requests, v_legs
     FROM unnest(v_in) AS q
-    LEFT JOIN public.rewards AS r ON r.id = q.reward_id
-    LEFT JOIN public.collected_rewards AS c
-        ON c.collector_id = q.collector_id AND c.reward_id = q.reward_id
+    -- Without the LIMITs the planner may read whole tables that were small when it planned.
+    LEFT JOIN LATERAL (SELECT * FROM public.rewards AS t
+        WHERE t.id = q.reward_id LIMIT 1) AS r ON true
+    LEFT JOIN LATERAL (SELECT t.reward_id FROM public.collected_rewards AS t
+        WHERE t.collector_id = q.collector_id AND t.reward_id = q.reward_id LIMIT 1) AS c ON true
     CROSS JOIN LATERAL (SELECT CASE
         WHEN q.refusal IS NOT NULL THEN q.refusal
         WHEN c.reward_id IS NOT NULL THEN 'ALREADY_COLLECTED'

@@ -4,8 +4,9 @@
 -- requires: rewards/credit.sql
 -- The straight road of a lone purchase: everything is as it should be, so nothing that batches and
 -- refusals need is set up. Answers NULL wherever it is not, and has written nothing; then
--- bursar.purchase_reward_batch goes over the same request and has the word. The order is the same: read whom to pay, lock
--- both wallets, read the reward and the collection in the statement after, post.
+-- bursar.purchase_reward_batch goes over the same request and has the word. The order is the same:
+-- read whom to pay, lock both wallets, read the reward and the collection in the statement after,
+-- post.
 CREATE OR REPLACE FUNCTION bursar.purchase_straight(q jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -38,7 +39,8 @@ BEGIN
     END IF;
 
     v_wallets := bursar.lock_credit(CASE WHEN v_collector_id < v_creator_id COLLATE "C"
-        THEN ARRAY[v_collector_id, v_creator_id] ELSE ARRAY[v_creator_id, v_collector_id] END, true);
+        THEN ARRAY[v_collector_id, v_creator_id]
+        ELSE ARRAY[v_creator_id, v_collector_id] END, true);
     SELECT r.cost INTO v_price
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND r.creator_id = v_creator_id::uuid

@@ -1,7 +1,7 @@
 -- requires: ledger/claim.sql
 -- requires: ledger/value_shape.sql
--- Reads and checks requests to purchase rewards, and looks up whom each would pay. PL/pgSQL keeps the
--- plan from call to call; PostgreSQL before 18 plans a function in plain SQL each time.
+-- Reads and checks requests to purchase rewards, and looks up whom each would pay. PL/pgSQL keeps
+-- the plan from call to call; PostgreSQL before 18 plans a function in plain SQL each time.
 CREATE OR REPLACE FUNCTION bursar.read_purchases(p_requests jsonb) RETURNS bursar.purchase[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
@@ -40,9 +40,11 @@ CROSS JOIN LATERAL (SELECT CASE
     OFFSET 0) AS m
 CROSS JOIN LATERAL (SELECT CASE WHEN m.field IS NULL THEN f.reward_id::uuid END AS reward_id,
     CASE WHEN m.field IS NULL THEN f.collector_id::uuid END AS collector_id OFFSET 0) AS c
-LEFT JOIN public.rewards AS s ON s.id = c.reward_id);
+LEFT JOIN LATERAL (SELECT r.id, r.creator_id FROM public.rewards AS r
+    WHERE r.id = c.reward_id LIMIT 1) AS s ON true);
 END
 $$;
 
-COMMENT ON FUNCTION bursar.read_purchases(jsonb) IS 'Reads and checks requests to purchase rewards.';
+COMMENT ON FUNCTION bursar.read_purchases(jsonb) IS
+    'Reads and checks requests to purchase rewards.';
 REVOKE ALL ON FUNCTION bursar.read_purchases(jsonb) FROM PUBLIC, anon, authenticated;

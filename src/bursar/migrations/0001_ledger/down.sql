@@ -1,5 +1,6 @@
--- Takes the ledger away, and refuses where that would lose entries. Roles stay: other databases of the
--- server use them. The schema auth stays too: it may not be ours, and policies elsewhere may call it.
+-- Takes the ledger away, and refuses where that would lose entries. Roles stay: other databases of
+-- the server use them. The schema auth stays too: it may not be ours, and policies elsewhere may
+-- call it.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM bursar.entry) THEN

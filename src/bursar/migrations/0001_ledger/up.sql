@@ -24,7 +24,8 @@ DO $$
 BEGIN
     IF to_regnamespace('auth') IS NULL THEN
         CREATE SCHEMA auth;
-        GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, bursar_service, bursar_operator;
+        GRANT USAGE ON SCHEMA auth
+            TO anon, authenticated, service_role, bursar_service, bursar_operator;
     END IF;
     IF to_regprocedure('auth.jwt()') IS NULL THEN
         CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
@@ -37,7 +38,8 @@ BEGIN
     IF to_regprocedure('auth.uid()') IS NULL THEN
         CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
             SET search_path = pg_catalog, pg_temp
-            AS $f$SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid$f$;
+            AS $f$SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                ->> 'sub')::uuid$f$;
         REVOKE ALL ON FUNCTION auth.uid() FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION auth.uid()
             TO anon, authenticated, service_role, bursar_service, bursar_operator;
@@ -45,7 +47,8 @@ BEGIN
     IF to_regprocedure('auth.role()') IS NULL THEN
         CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
             SET search_path = pg_catalog, pg_temp
-            AS $f$SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role'$f$;
+            AS $f$SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                ->> 'role'$f$;
         REVOKE ALL ON FUNCTION auth.role() FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION auth.role()
             TO anon, authenticated, service_role, bursar_service, bursar_operator;

@@ -1,5 +1,5 @@
--- Takes the reward store's functions and views away. Tables that hold rows stay, with their guards, and
--- so does the asset: a rollback leaves balances untouched and drops no data. Empty tables go.
+-- Takes the reward store's functions and views away. Tables that hold rows stay, with their guards,
+-- and so does the asset: a rollback leaves balances untouched and drops no data. Empty tables go.
 DROP VIEW IF EXISTS public.credit_transactions;
 DROP FUNCTION IF EXISTS public.purchase_bounty(uuid, uuid);
 DROP FUNCTION IF EXISTS public.purchase_reward(uuid, uuid, bigint);

@@ -11,7 +11,8 @@ CREATE TABLE IF NOT EXISTS public.rewards (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX IF NOT EXISTS rewards_creator_id_idx ON public.rewards (creator_id);
-CREATE INDEX IF NOT EXISTS rewards_active_created_at_idx ON public.rewards (created_at DESC) WHERE is_active;
+CREATE INDEX IF NOT EXISTS rewards_active_created_at_idx ON public.rewards (created_at DESC)
+    WHERE is_active;
 
 -- Collecting twice is impossible for every writer: the key says so.
 CREATE TABLE IF NOT EXISTS public.collected_rewards (
@@ -24,7 +25,8 @@ CREATE TABLE IF NOT EXISTS public.collected_rewards (
     CONSTRAINT collected_rewards_pkey PRIMARY KEY (collector_id, reward_id)
 );
 CREATE INDEX IF NOT EXISTS collected_rewards_reward_id_idx ON public.collected_rewards (reward_id);
-CREATE INDEX IF NOT EXISTS collected_rewards_collected_at_idx ON public.collected_rewards USING brin (collected_at);
+CREATE INDEX IF NOT EXISTS collected_rewards_collected_at_idx ON public.collected_rewards
+    USING brin (collected_at);
 
 -- The table is the wallet. The kernel's columns and guards are added when the asset is registered.
 CREATE TABLE IF NOT EXISTS public.user_credits (
@@ -52,7 +54,8 @@ GRANT SELECT ON public.collected_rewards TO authenticated, service_role, bursar_
 GRANT SELECT ON public.user_credits TO authenticated;
 GRANT SELECT, DELETE ON public.user_credits TO service_role, bursar_operator;
 GRANT INSERT (user_id, balance, created_at) ON public.user_credits TO service_role, bursar_operator;
-GRANT UPDATE (balance) ON public.user_credits TO service_role, bursar_operator;
+-- Stock clients' upserts set every column they name again; the guards keep the owner as it is.
+GRANT UPDATE (user_id, balance, created_at) ON public.user_credits TO service_role, bursar_operator;
 
 -- What a caller asked of purchase_reward, read and checked.
 CREATE TYPE bursar.purchase AS (

@@ -12,7 +12,8 @@ BEGIN
         RAISE EXCEPTION 'Missing in schema public, or without row-level security: %', v_missing;
     END IF;
     SELECT string_agg(wanted.name, ', ') INTO v_missing
-    FROM unnest(ARRAY['user_credits_balance_non_negative', 'collected_rewards_pkey']) AS wanted (name)
+    FROM unnest(ARRAY['user_credits_balance_non_negative', 'collected_rewards_pkey'])
+        AS wanted (name)
     LEFT JOIN pg_constraint ON conname = wanted.name AND convalidated
         AND connamespace = 'public'::regnamespace
     WHERE pg_constraint.oid IS NULL;

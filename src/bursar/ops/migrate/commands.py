@@ -108,9 +108,7 @@ def status(url: str, *, source: Source | None = None) -> Status:
         return stand(files, read_state(connection))
 
 
-def verify(
-    url: str, *, source: Source | None = None, limits: Limits | None = None
-) -> Verification:
+def verify(url: str, *, source: Source | None = None, limits: Limits | None = None) -> Verification:
     """Check that the schema in force is the one in the files, and that each `verify.sql` holds.
 
     Everything that fails is in the answer. Nothing is changed: the checks are rolled back. Raises

@@ -53,9 +53,7 @@ def decide_up(
     )
 
 
-def _chosen(
-    source: Source, state: State, rooms: Sequence[str] | None
-) -> tuple[str, ...] | None:
+def _chosen(source: Source, state: State, rooms: Sequence[str] | None) -> tuple[str, ...] | None:
     if rooms is None:
         return state.chosen_rooms
     unknown = sorted(set(rooms) - set(source.rooms))

@@ -18,9 +18,7 @@ from bursar.ops.migrate.source import Routine, Source, Step
 from bursar.ops.migrate.state import BOOKKEEPING, AppliedStep, State
 
 _RELEASE = "(SELECT max(release) FROM bursar_meta.release)"
-_MILLISECONDS = (
-    "(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint"
-)
+_MILLISECONDS = "(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint"
 _EXPECT_PRESENT = """\
     IF (SELECT count(*) FROM bursar_meta.step WHERE number IN ({numbers})) < {count} THEN
         RAISE EXCEPTION 'An earlier step is missing; run the parts in order.';
