@@ -208,11 +208,11 @@ def test_the_lock_timeout_is_bounded_where_the_session_sets_none(ledger: Ledger)
 def test_external_ids_claimed_in_opposite_orders_cost_nobody_an_error(ledger: Ledger) -> None:
     def work(number: int) -> None:
         with psycopg.connect(ledger.database.url, autocommit=True) as connection:
-            for round_ in range(5):
+            for round_ in range(8):
                 events = [
                     {"owner_id": str(uuid.uuid4()), "asset": "credit", "amount": 1, "external": {
                         "provider": "p", "account": "a", "mode": "live", "id": f"{round_}-{n}"}}
-                    for n in range(200)]
+                    for n in range(150)]
                 row = connection.execute(
                     'SELECT bursar."grant"(%s)', [Jsonb(events[:: 1 if number % 2 else -1])]
                 ).fetchone()
@@ -220,9 +220,9 @@ def test_external_ids_claimed_in_opposite_orders_cost_nobody_an_error(ledger: Le
                 assert {o.get("code") for o in row[0]} <= {None, "EXTERNAL_ID_TAKEN", "BUSY"}
 
     before = deadlocks(ledger)
-    at_once(4, work)
+    at_once(8, work)
 
     assert ledger.value(
-        "SELECT count(*) FROM bursar.external_reference WHERE provider = 'p'") == 1000
+        "SELECT count(*) FROM bursar.external_reference WHERE provider = 'p'") == 1200
     assert deadlocks(ledger) == before
     ledger.keeps_its_promises()

@@ -69,6 +69,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.operator = self.ledger.database.connect("bursar_operator")
         self.oracle = Oracle()
         self.outcomes: dict[int, Outcome] = {}
+        self.keyed: list[dict[str, Any]] = []
         self.owners = sorted(str(uuid.uuid4()) for _ in range(ask.OWNERS))
         self.ledger.admin.execute(EMPTY)
 
@@ -111,6 +112,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(requests=ask.batches)
     def ask_many_more(self, requests: list[dict[str, Any]]) -> None:
         self.ask_many(requests)
+
+    @rule(places=st.lists(st.integers(0, 12), min_size=1, max_size=5))
+    def repeat(self, places: list[int]) -> None:
+        """Send again what had a key, word for word."""
+        again = [self.keyed[-1 - place] for place in places if place < len(self.keyed)]
+        if again:
+            self.compare("batch", again, again)
 
     @rule(purchases=ask.purchases)
     def purchase(self, purchases: list[dict[str, Any]]) -> None:
@@ -223,6 +231,8 @@ class LedgerMachine(RuleBasedStateMachine):
         moved = False
         for request, outcome in zip(asked, outcomes, strict=True):
             expected = self.oracle.ask(request)
+            if "key" in request and verb != "purchase_reward":
+                self.keyed.append(request)
             assert said(outcome) == expected_of(expected), (request, outcome, expected)
             if outcome["status"] == "done" and outcome["replayed"]:
                 first = self.outcomes[outcome["transaction_id"]]

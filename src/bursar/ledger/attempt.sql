@@ -50,7 +50,9 @@ BEGIN
             USING ERRCODE = 'UB001';
     END IF;
     IF current_setting('lock_timeout') = '0' THEN
-        PERFORM set_config('lock_timeout', '2s', true);
+        -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
+        -- transaction as the victim.
+        PERFORM set_config('lock_timeout', '900ms', true);
     END IF;
     LOOP
         v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest

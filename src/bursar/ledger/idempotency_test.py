@@ -120,7 +120,9 @@ def test_every_refusal_is_remembered_or_not_as_it_is_documented(ledger: Ledger) 
         "SELECT code FROM bursar.refusal WHERE NOT remembered")}
 
     assert forgotten == {
-        "MALFORMED", "NOT_AUTHORIZED", "DEGRADED", "BUSY", "IDEMPOTENCY_MISMATCH"}
+        "MALFORMED", "NOT_AUTHORIZED", "DEGRADED", "BUSY", "IDEMPOTENCY_MISMATCH",
+        # Whose the key would be is not known.
+        "HOLD_NOT_FOUND", "TRANSACTION_NOT_FOUND"}
 
 
 @pytest.mark.parametrize("verb", ["spend", "grant"])
@@ -177,11 +179,4 @@ def test_pruning_forgets_nothing_younger_than_thirty_days(ledger: Ledger) -> Non
 
 
 def test_the_promises_hold(ledger: Ledger) -> None:
-    broken = [b for b in ledger_promises(ledger) if "remembers as done" not in b]
-    assert broken == []
-
-
-def ledger_promises(ledger: Ledger) -> list[str]:
-    from tests.promises import broken_promises
-
-    return broken_promises(ledger.admin)
+    ledger.keeps_its_promises()

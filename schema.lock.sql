@@ -1,0 +1,5093 @@
+-- The schema that the migrations build, as a dump. Made by
+-- python -m bursar.ops.migrate.lock; never edited by hand.
+
+--
+-- PostgreSQL database dump
+--
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: auth; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA auth;
+
+--
+-- Name: bursar; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA bursar;
+
+--
+-- Name: SCHEMA bursar; Type: COMMENT; Schema: -; Owner: -
+--
+
+COMMENT ON SCHEMA bursar IS 'The ledger: assets, wallets, transactions, entries, holds.';
+
+--
+-- Name: bursar_meta; Type: SCHEMA; Schema: -; Owner: -
+--
+
+CREATE SCHEMA bursar_meta;
+
+--
+-- Name: instruction; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.instruction AS (
+	n integer,
+	verb text,
+	owner_id text,
+	asset text,
+	amount bigint,
+	reason text,
+	actor text,
+	metadata jsonb,
+	claim bytea,
+	fingerprint bytea,
+	to_owner_id text,
+	bucket text,
+	hold_id bigint,
+	expires_in_seconds integer,
+	over_run text,
+	final boolean,
+	transaction_id bigint,
+	shortfall text,
+	wallet_status text,
+	external jsonb,
+	refusal text,
+	details jsonb,
+	hold_left bigint,
+	refunded bigint,
+	parent_verb text,
+	parent_amount bigint
+);
+
+--
+-- Name: leg; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.leg AS (
+	n integer,
+	asset text,
+	owner_id text,
+	amount bigint,
+	held bigint,
+	bucket text
+);
+
+--
+-- Name: wallet_state; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.wallet_state AS (
+	asset text,
+	owner_id text,
+	balance bigint,
+	held bigint,
+	seq bigint,
+	status text
+);
+
+SET default_table_access_method = heap;
+
+--
+-- Name: entry; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.entry (
+    transaction_id bigint NOT NULL,
+    line smallint NOT NULL,
+    asset text NOT NULL,
+    owner_id text NOT NULL,
+    amount bigint NOT NULL,
+    seq bigint,
+    balance_after bigint,
+    bucket text NOT NULL,
+    CONSTRAINT entry_sound CHECK (((amount <> 0) AND
+CASE
+    WHEN starts_with(owner_id, 'system:'::text) THEN ((seq IS NULL) AND (balance_after IS NULL))
+    ELSE ((seq > 0) AND (balance_after >= 0))
+END))
+);
+
+--
+-- Name: idempotency; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.idempotency (
+    claim bytea NOT NULL,
+    fingerprint bytea NOT NULL,
+    outcome jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: transaction; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.transaction (
+    id bigint NOT NULL,
+    verb text NOT NULL,
+    asset text NOT NULL,
+    owner_id text NOT NULL,
+    amount bigint NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    corrects bigint,
+    hold_id bigint,
+    metadata jsonb,
+    created_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: plan; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.plan AS (
+	outcomes jsonb[],
+	transactions bursar.transaction[],
+	entries bursar.entry[],
+	wallets bursar.wallet_state[],
+	debts bursar.wallet_state[],
+	claims bursar.idempotency[]
+);
+
+--
+-- Name: purchase; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.purchase AS (
+	n integer,
+	reward_id uuid,
+	collector_id uuid,
+	creator_id uuid,
+	expected_price bigint,
+	actor text,
+	claim bytea,
+	fingerprint bytea,
+	refusal text,
+	details jsonb
+);
+
+--
+-- Name: request; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.request AS (
+	n integer,
+	legs integer,
+	verb text,
+	asset text,
+	owner_id text,
+	amount bigint,
+	reason text,
+	actor text,
+	corrects bigint,
+	hold_id bigint,
+	metadata jsonb,
+	claim bytea,
+	fingerprint bytea,
+	shortfall text,
+	new_status text,
+	refusal text,
+	details jsonb,
+	extra jsonb
+);
+
+--
+-- Name: jwt(); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.jwt() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb$$;
+
+--
+-- Name: role(); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.role() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                ->> 'role'$$;
+
+--
+-- Name: uid(); Type: FUNCTION; Schema: auth; Owner: -
+--
+
+CREATE FUNCTION auth.uid() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$SELECT (nullif(current_setting('request.jwt.claims', true), '')::jsonb
+                ->> 'sub')::uuid$$;
+
+--
+-- Name: adjust(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.adjust(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'adjust'))
+$$;
+
+--
+-- Name: FUNCTION adjust(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.adjust(p_requests jsonb) IS 'Corrects wallets, up or down; a batch.';
+
+--
+-- Name: adjust_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.adjust_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[ROW((q).n, (q).asset, (q).owner_id, (q).amount, (0)::bigint, 'adjusted'::text)::bursar.leg, ROW((q).n, (q).asset, 'system:adjustment'::text, (- (q).amount), (0)::bigint, 'adjusted'::text)::bursar.leg];
+
+--
+-- Name: FUNCTION adjust_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.adjust_legs(q bursar.instruction) IS 'What a adjust does to each wallet.';
+
+--
+-- Name: attach_guards(text, regclass, name, name); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.attach_guards(p_asset text, p_store regclass, p_owner_column name, p_balance_column name) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $_$
+DECLARE
+    v_arguments CONSTANT text := format('%L, %L, %L', p_asset, p_owner_column, p_balance_column);
+    v_stranger text;
+    v_template text;
+BEGIN
+    -- A WHEN clause sees the role that writes, before any SECURITY DEFINER function changes it.
+    v_stranger := format(
+        'NOT (pg_has_role(current_user, ''bursar_operator'', ''MEMBER'')
+            OR pg_has_role(current_user, ''service_role'', ''MEMBER'')
+            OR pg_has_role(current_user, %L, ''MEMBER''))',
+        (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = p_store));
+
+    FOREACH v_template IN ARRAY ARRAY[
+        'CREATE OR REPLACE TRIGGER a_bursar_writers_insert BEFORE INSERT ON %1$s FOR EACH ROW
+            WHEN (NEW.%2$I <> 0 AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
+        'CREATE OR REPLACE TRIGGER a_bursar_writers_update BEFORE UPDATE
+            OF %2$I, %5$I, bursar_held, bursar_seq, bursar_status ON %1$s FOR EACH STATEMENT
+            WHEN (%4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
+        'CREATE OR REPLACE TRIGGER a_bursar_writers_delete BEFORE DELETE ON %1$s FOR EACH ROW
+            WHEN (OLD.%2$I <> 0 AND %4$s) EXECUTE FUNCTION bursar.refuse_raw_write()',
+        'CREATE OR REPLACE TRIGGER enforce_non_negative_balance
+            BEFORE INSERT OR UPDATE ON %1$s FOR EACH ROW
+            WHEN (NEW.%2$I < 0) EXECUTE FUNCTION public.prevent_negative_balance(%2$L)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_insert BEFORE INSERT ON %1$s FOR EACH ROW
+            EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON %1$s FOR EACH ROW
+            EXECUTE FUNCTION bursar.record_raw_insert(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON %1$s FOR EACH ROW
+            WHEN ((NEW.%2$I IS DISTINCT FROM OLD.%2$I AND NEW.bursar_seq = OLD.bursar_seq)
+                OR NEW.%5$I IS DISTINCT FROM OLD.%5$I)
+            EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_delete BEFORE DELETE ON %1$s FOR EACH ROW
+            EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_truncate BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT
+            EXECUTE FUNCTION bursar.refuse_truncate()']
+    LOOP
+        EXECUTE format(
+            v_template, p_store, p_balance_column, v_arguments, v_stranger, p_owner_column);
+    END LOOP;
+END
+$_$;
+
+--
+-- Name: FUNCTION attach_guards(p_asset text, p_store regclass, p_owner_column name, p_balance_column name); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.attach_guards(p_asset text, p_store regclass, p_owner_column name, p_balance_column name) IS 'Puts the ledger''s triggers on an asset''s store.';
+
+--
+-- Name: attempt(text, jsonb, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    SET cpu_tuple_cost TO '1'
+    SET cpu_index_tuple_cost TO '1'
+    AS $_$
+DECLARE
+    v_all jsonb := '[]';
+    v_rest jsonb := p_requests;
+    v_some jsonb;
+    v_wait boolean := true;
+    v_tries integer := 0;
+    v_window integer := 1000;
+    v_send jsonb;
+    v_alone boolean := false;
+    v_at_gate boolean;
+    v_missing jsonb;
+    v_detail text;
+BEGIN
+    IF jsonb_typeof(p_requests) IS DISTINCT FROM 'array'
+        OR jsonb_array_length(p_requests) NOT BETWEEN 1 AND 1000
+    THEN
+        RAISE EXCEPTION 'MALFORMED: The argument must be a JSON array of 1 to 1000 requests.'
+            USING ERRCODE = 'UB001';
+    END IF;
+    IF current_setting('lock_timeout') = '0' THEN
+        -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
+        -- transaction as the victim.
+        PERFORM set_config('lock_timeout', '900ms', true);
+    END IF;
+    LOOP
+        v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
+            ELSE jsonb_path_query_array(v_rest, '$[0 to $last]',
+                jsonb_build_object('last', v_window - 1)) END;
+        v_tries := v_tries + 1;
+        v_at_gate := true;
+        BEGIN
+            -- Inside the block, because what is undone lets go of the gate too.
+            IF NOT bursar.enter_gate() THEN
+                RETURN v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb);
+            END IF;
+            v_at_gate := false;
+            IF v_missing IS NOT NULL THEN
+                PERFORM bursar.open_wallets(v_missing);
+                v_missing := NULL;
+            END IF;
+            v_some := bursar.handle(p_handler, v_send, v_wait);
+        EXCEPTION
+            WHEN SQLSTATE 'UBX01' THEN
+                GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
+                v_missing := v_detail::jsonb;
+                v_some := '[]';
+            WHEN SQLSTATE 'UBX02' THEN
+                v_some := '[]';
+            WHEN lock_not_available OR deadlock_detected THEN
+                IF v_at_gate THEN
+                    RETURN v_all || bursar.refused_all(v_rest, 'BUSY', p_verb);
+                END IF;
+                v_wait := false;
+                v_some := '[]';
+                IF v_missing IS NOT NULL THEN
+                    -- Somebody else is opening one of these wallets and does not finish. Which one
+                    -- cannot be seen from here.
+                    v_some := CASE v_window WHEN 1
+                        THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '[]' END;
+                    v_window := 1;
+                    v_alone := true;
+                    v_missing := NULL;
+                END IF;
+        END;
+        IF jsonb_array_length(v_some) > 0 THEN
+            v_tries := 0;
+        ELSIF v_tries > 5 THEN
+            v_some := bursar.refused_all(v_send, 'BUSY', p_verb);
+        END IF;
+        v_all := v_all || v_some;
+        EXIT WHEN jsonb_array_length(v_all) = jsonb_array_length(p_requests);
+        IF jsonb_array_length(v_some) > 0 THEN
+            -- The first call has locked every wallet, so what follows a cut may go in small steps.
+            v_window := CASE WHEN v_alone THEN 1
+                ELSE greatest(4, 2 * jsonb_array_length(v_some)) END;
+            v_rest := (SELECT jsonb_agg(q ORDER BY i)
+                FROM jsonb_array_elements(v_rest) WITH ORDINALITY AS t (q, i)
+                WHERE i > jsonb_array_length(v_some));
+        END IF;
+    END LOOP;
+    RETURN v_all;
+END
+$_$;
+
+--
+-- Name: FUNCTION attempt(p_handler text, p_requests jsonb, p_verb text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text) IS 'Carries out a batch through a handler, with everything that may have to be tried again.';
+
+--
+-- Name: batch(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.batch(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', p_requests)
+$$;
+
+--
+-- Name: FUNCTION batch(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.batch(p_requests jsonb) IS 'Requests of any ledger verbs, in order; a batch.';
+
+--
+-- Name: build_choice(text, text, text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.build_choice(p_verb text, p_parameters text, p_returns text, p_branches text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $_$
+DECLARE
+    v_types text := regexp_replace(p_parameters, 'p_[a-z_]+ ', '', 'g');
+BEGIN
+    EXECUTE format($f$
+CREATE OR REPLACE FUNCTION bursar.%1$I(p_asset text, %2$s) RETURNS %3$s
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+BEGIN
+    %4$s CASE p_asset%5$s
+    END;
+END
+$b$$f$, p_verb || '_asset', p_parameters, p_returns,
+        CASE p_returns WHEN 'void' THEN 'PERFORM' ELSE 'RETURN' END, p_branches);
+    EXECUTE format('REVOKE ALL ON FUNCTION bursar.%I(text, %s) FROM PUBLIC, anon, authenticated',
+        p_verb || '_asset', v_types);
+    EXECUTE format('COMMENT ON FUNCTION bursar.%I(text, %s) IS %L',
+        p_verb || '_asset', v_types, 'Generated: chooses the store of an asset.');
+END
+$_$;
+
+--
+-- Name: FUNCTION build_choice(p_verb text, p_parameters text, p_returns text, p_branches text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.build_choice(p_verb text, p_parameters text, p_returns text, p_branches text) IS 'Writes one of the functions that choose a store by the asset''s name.';
+
+--
+-- Name: build_handlers(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.build_handlers() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $_$
+BEGIN
+    EXECUTE format($f$
+CREATE OR REPLACE FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean)
+RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+BEGIN
+    RETURN CASE p_handler%s
+    END;
+END
+$b$$f$, (
+        SELECT string_agg(format(E'\n        WHEN %L THEN bursar.%I(p_requests, p_wait)',
+            proname, proname), '' ORDER BY proname COLLATE "C")
+        FROM pg_proc
+        WHERE pronamespace = 'bursar'::regnamespace AND proargtypes = ARRAY[
+            'jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector
+            AND prorettype = 'jsonb'::regtype));
+    REVOKE ALL ON FUNCTION bursar.handle(text, jsonb, boolean) FROM PUBLIC, anon, authenticated;
+    COMMENT ON FUNCTION bursar.handle(text, jsonb, boolean) IS 'Generated: chooses a handler.';
+END
+$_$;
+
+--
+-- Name: FUNCTION build_handlers(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.build_handlers() IS 'Writes the function that chooses a handler by name.';
+
+--
+-- Name: build_store(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.build_store(p jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $_$
+DECLARE
+    v_text text;
+    v_name text;
+    v_parts CONSTANT text[] := ARRAY[p ->> 'asset', p ->> 'store',
+        quote_ident(p ->> 'owner_column'), quote_ident(p ->> 'balance_column'),
+        p ->> 'owner_type', p ->> 'own', p ->> 'asset_column', p ->> 'asset_value',
+        p ->> 'balance_type', p ->> 'suffix'];
+BEGIN
+    FOREACH v_text IN ARRAY ARRAY[$f$
+CREATE OR REPLACE FUNCTION bursar.lock_%10$s(p_owner_ids text[], p_wait boolean)
+RETURNS bursar.wallet_state[]
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+DECLARE
+    v_states bursar.wallet_state[];
+BEGIN
+    -- One look-up after the other, in the order given: that order is the lock order.
+    IF p_wait THEN
+        SELECT array_agg(ROW('%1$s', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.%3$s::text AS o, w.%4$s AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM %2$s AS w
+            WHERE %11$s w.%3$s = t.o::%5$s FOR NO KEY UPDATE) AS l;
+    ELSE
+        SELECT array_agg(ROW('%1$s', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.%3$s::text AS o, w.%4$s AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM %2$s AS w
+            WHERE %11$s w.%3$s = t.o::%5$s FOR NO KEY UPDATE SKIP LOCKED) AS l;
+    END IF;
+    IF v_states IS NULL OR cardinality(v_states) < cardinality(p_owner_ids) THEN
+        SELECT array_agg(ROW('%1$s', t.o, coalesce(l.balance, 0), coalesce(l.held, 0),
+            coalesce(l.seq, 0), CASE WHEN l.owner_id IS NOT NULL THEN l.status
+                WHEN p_wait OR w.%3$s IS NULL THEN 'missing' ELSE 'busy' END)::bursar.wallet_state
+            ORDER BY t.i) INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        LEFT JOIN unnest(v_states) AS l ON l.owner_id = t.o
+        LEFT JOIN %2$s AS w ON %11$s w.%3$s = t.o::%5$s;
+    END IF;
+    RETURN v_states;
+END
+$b$$f$, $f$
+CREATE OR REPLACE FUNCTION bursar.write_%10$s(p_states bursar.wallet_state[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+BEGIN
+    UPDATE %2$s AS w SET %4$s = s.balance::%9$s, bursar_held = s.held, bursar_seq = s.seq,
+        bursar_status = s.status
+    FROM unnest(p_states) AS s
+    WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+END
+$b$$f$, $f$
+CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+    INSERT INTO %2$s (%7$s%3$s, %4$s)
+    SELECT %8$so::%5$s, 0 FROM unnest(p_owner_ids) AS o ORDER BY o COLLATE "C"
+    ON CONFLICT (%7$s%3$s) DO NOTHING
+$b$$f$, $f$
+CREATE OR REPLACE FUNCTION bursar.look_%10$s(p_owner_id text) RETURNS bursar.wallet_state
+LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$
+    SELECT '%1$s', %3$s::text, %4$s::bigint, bursar_held, bursar_seq, bursar_status
+    FROM %2$s WHERE %6$s AND %3$s = p_owner_id::%5$s
+$b$$f$] LOOP
+        EXECUTE format(v_text, VARIADIC v_parts || ARRAY[
+            CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END]);
+    END LOOP;
+    FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
+        'open_%s(text[])', 'look_%s(text)']
+    LOOP
+        v_name := format(v_name, p ->> 'suffix');
+        EXECUTE format('REVOKE ALL ON FUNCTION bursar.%s FROM PUBLIC, anon, authenticated', v_name);
+        EXECUTE format('COMMENT ON FUNCTION bursar.%s IS %L', v_name,
+            format('Generated: wallets of asset %s live in %s.', p ->> 'asset', p ->> 'store'));
+    END LOOP;
+END
+$_$;
+
+--
+-- Name: FUNCTION build_store(p jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.build_store(p jsonb) IS 'Writes the functions of one asset''s store.';
+
+--
+-- Name: build_stores(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.build_stores() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $_$
+DECLARE
+    a record;
+    v_branches jsonb := '{"lock": "", "write": "", "open": "", "look": ""}';
+    v_verb text;
+    v_balances text := '';
+BEGIN
+    FOR a IN
+        SELECT asset, replace(asset, ':', '_') AS suffix, coalesce(store, 'bursar.wallet') AS store,
+            coalesce(owner_column, 'owner_id') AS owner_column, owner_type,
+            coalesce(balance_column, 'balance') AS balance_column,
+            CASE WHEN store IS NULL THEN format('asset = %L', asset) ELSE 'true' END AS own,
+            CASE WHEN store IS NULL THEN 'asset, ' ELSE '' END AS asset_column,
+            CASE WHEN store IS NULL THEN quote_literal(asset) || ', ' ELSE '' END AS asset_value,
+            (SELECT format_type(atttypid, NULL) FROM pg_attribute
+                WHERE attrelid = coalesce(store, 'bursar.wallet')
+                AND attname = coalesce(balance_column, 'balance')) AS balance_type
+        FROM bursar.asset ORDER BY asset COLLATE "C"
+    LOOP
+        PERFORM bursar.build_store(to_jsonb(a) || jsonb_build_object('store', a.store::text));
+        FOREACH v_verb IN ARRAY ARRAY['lock', 'write', 'open', 'look'] LOOP
+            v_branches := jsonb_set(v_branches, ARRAY[v_verb], to_jsonb((v_branches ->> v_verb)
+                || format(E'\n        WHEN %L THEN bursar.%I(%s)', a.asset,
+                    v_verb || '_' || a.suffix,
+                    CASE v_verb WHEN 'lock' THEN 'p_owner_ids, p_wait' WHEN 'write' THEN 'p_states'
+                    WHEN 'open' THEN 'p_owner_ids' ELSE 'p_owner_id' END)));
+        END LOOP;
+        v_balances := v_balances || CASE v_balances WHEN '' THEN '' ELSE E'\nUNION ALL\n' END
+            || format('SELECT %L::text AS asset, %I::text AS owner_id, %I::bigint AS balance,
+                bursar_held AS held, %3$I - bursar_held AS available, bursar_seq AS seq,
+                bursar_status AS status FROM %s WHERE %s',
+                a.asset, a.owner_column, a.balance_column, a.store, a.own);
+    END LOOP;
+
+    IF v_balances = '' THEN
+        RETURN;  -- There is no asset yet, hence nothing to choose between.
+    END IF;
+    PERFORM bursar.build_choice('lock', 'p_owner_ids text[], p_wait boolean',
+        'bursar.wallet_state[]', v_branches ->> 'lock');
+    PERFORM bursar.build_choice('write', 'p_states bursar.wallet_state[]', 'void',
+        v_branches ->> 'write');
+    PERFORM bursar.build_choice('open', 'p_owner_ids text[]', 'void', v_branches ->> 'open');
+    PERFORM bursar.build_choice('look', 'p_owner_id text', 'bursar.wallet_state',
+        v_branches ->> 'look');
+    EXECUTE 'CREATE OR REPLACE VIEW bursar.balance WITH (security_invoker = true) AS '
+        || v_balances;
+    EXECUTE 'COMMENT ON VIEW bursar.balance IS ''Every wallet, wherever it lives.''';
+    EXECUTE 'GRANT SELECT ON bursar.balance TO service_role, bursar_operator';
+END
+$_$;
+
+--
+-- Name: FUNCTION build_stores(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.build_stores() IS 'Writes the functions that know where wallets live, from bursar.asset.';
+
+--
+-- Name: caller(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.caller() RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT CASE
+        WHEN pg_has_role(bursar.caller_role(), 'service_role', 'MEMBER')
+        THEN jsonb_build_object('role', 'service_role')
+        ELSE jsonb_build_object('role', bursar.caller_role(), 'sub', auth.uid())
+    END
+$$;
+
+--
+-- Name: FUNCTION caller(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.caller() IS 'Role and subject of the caller, as the verbs want it.';
+
+--
+-- Name: caller_role(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.caller_role() RETURNS name
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE current_setting('role'::text) WHEN 'none'::text THEN SESSION_USER ELSE (current_setting('role'::text))::name END;
+
+--
+-- Name: FUNCTION caller_role(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.caller_role() IS 'The role the session acts as, also inside SECURITY DEFINER functions.';
+
+--
+-- Name: canonical_owner(text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.canonical_owner(p_owner_id text, p_asset text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM bursar.asset WHERE asset = p_asset AND owner_type = 'uuid')
+        THEN lower(p_owner_id) ELSE p_owner_id END
+$$;
+
+--
+-- Name: FUNCTION canonical_owner(p_owner_id text, p_asset text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.canonical_owner(p_owner_id text, p_asset text) IS 'An owner''s id as the ledger writes it.';
+
+--
+-- Name: capture(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.capture(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'capture'))
+$$;
+
+--
+-- Name: FUNCTION capture(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.capture(p_requests jsonb) IS 'Takes what holds set aside; a batch.';
+
+--
+-- Name: capture_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.capture_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (ARRAY[ROW((q).n, (q).asset, (q).owner_id, (- LEAST((q).amount, (q).hold_left)), (- CASE WHEN (q).final THEN (q).hold_left ELSE LEAST((q).amount, (q).hold_left) END), 'used'::text)::bursar.leg, ROW((q).n, (q).asset, COALESCE((q).to_owner_id, 'system:revenue'::text), (q).amount, (0)::bigint, CASE WHEN ((q).to_owner_id IS NULL) THEN 'used'::text ELSE 'earned'::text END)::bursar.leg] || CASE WHEN ((q).amount > (q).hold_left) THEN ARRAY[ROW((q).n, (q).asset, (q).owner_id, ((q).hold_left - (q).amount), (0)::bigint, 'over_run'::text)::bursar.leg] ELSE NULL::bursar.leg[] END);
+
+--
+-- Name: FUNCTION capture_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.capture_legs(q bursar.instruction) IS 'What a capture does to each wallet.';
+
+--
+-- Name: carry_out(jsonb, boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_in bursar.instruction[] := bursar.read_instructions(p_requests);
+    v_assets text[]; v_owner_ids text[];
+    v_wallets bursar.wallet_state[];
+    v_requests bursar.request[]; v_legs bursar.leg[]; v_outcomes jsonb[];
+    v_holds boolean;
+BEGIN
+    SELECT array_agg(l.asset), array_agg(l.owner_id) INTO v_assets, v_owner_ids
+    FROM unnest(v_in) AS q
+    CROSS JOIN LATERAL (
+        SELECT q.asset, q.owner_id
+        UNION ALL SELECT q.asset, q.to_owner_id WHERE q.to_owner_id IS NOT NULL
+        UNION ALL SELECT e.asset, e.owner_id FROM bursar.entry AS e
+            WHERE q.verb = 'refund' AND e.transaction_id = q.transaction_id AND e.bucket <> 'debt'
+    ) AS l
+    WHERE q.refusal IS NULL;
+    v_wallets := bursar.lock_wallets(v_assets, v_owner_ids, p_wait);
+
+    IF cardinality(v_in) > 1 THEN
+        v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
+            FROM unnest(v_in) AS q
+            CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')), (q.n, 'hold ' || q.hold_id),
+                (q.n, 'parent ' || q.transaction_id), (q.n, 'external '
+                    || (q.external ->> 'provider') || ' ' || (q.external ->> 'account') || ' '
+                    || (q.external ->> 'mode') || ' ' || (q.external ->> 'id'))) AS k (n, name))];
+    END IF;
+    v_holds := EXISTS (SELECT FROM unnest(v_in) AS q WHERE q.hold_id IS NOT NULL
+        OR q.transaction_id IS NOT NULL OR q.external IS NOT NULL OR q.verb = 'hold');
+    IF v_holds THEN
+        v_in := bursar.read_parents(v_in, p_wait);
+    END IF;
+
+    SELECT array_agg(l ORDER BY q.n, t.i) INTO v_legs
+    FROM unnest(v_in) AS q
+    CROSS JOIN LATERAL unnest(bursar.legs(q)) WITH ORDINALITY
+        AS t (n, asset, owner_id, amount, held, bucket, i)
+    CROSS JOIN LATERAL (
+        SELECT ROW(t.n, t.asset, t.owner_id, t.amount, t.held, t.bucket)::bursar.leg) AS x (l)
+    WHERE q.refusal IS NULL;
+
+    SELECT array_agg(ROW(q.n,
+        CASE WHEN q.refusal IS NULL THEN cardinality(bursar.legs(q)) ELSE 0 END,
+        q.verb, q.asset, q.owner_id, coalesce(q.amount, 0), q.reason, q.actor,
+        q.transaction_id, q.hold_id, q.metadata, q.claim, q.fingerprint,
+        CASE WHEN q.verb = 'refund' OR q.over_run = 'overdraft' THEN 'debt'
+            ELSE coalesce(q.shortfall, 'refuse') END,
+        q.wallet_status, q.refusal, q.details,
+        CASE WHEN q.verb = 'freeze' THEN jsonb_build_object('wallet_status', q.wallet_status)
+            WHEN q.hold_id IS NOT NULL THEN jsonb_build_object('hold_id', q.hold_id)
+            WHEN q.transaction_id IS NOT NULL THEN jsonb_build_object('corrects', q.transaction_id)
+            END)::bursar.request ORDER BY q.n)
+    INTO v_requests FROM unnest(v_in) AS q;
+
+    v_outcomes := bursar.post(v_wallets, v_requests, v_legs);
+    IF v_holds THEN
+        v_outcomes := bursar.write_parents(v_in, v_outcomes);
+    END IF;
+    RETURN to_jsonb(v_outcomes);
+END
+$$;
+
+--
+-- Name: FUNCTION carry_out(p_requests jsonb, p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) IS 'Handler of the ledger verbs: answers the outcomes of the first few requests, or of all.';
+
+--
+-- Name: claim(text, text, text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.claim(p_owner_id text, p_principal text, p_verb text, p_key text) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN substr(sha256(convert_to(((((((p_owner_id || ''::text) || p_principal) || ''::text) || p_verb) || ''::text) || p_key), 'UTF8'::name)), 1, 16);
+
+--
+-- Name: FUNCTION claim(p_owner_id text, p_principal text, p_verb text, p_key text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.claim(p_owner_id text, p_principal text, p_verb text, p_key text) IS 'The digest under which the outcome of a key is remembered.';
+
+--
+-- Name: clock(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.clock() RETURNS timestamp with time zone
+    LANGUAGE sql
+    RETURN clock_timestamp();
+
+--
+-- Name: FUNCTION clock(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.clock() IS 'The time by which the ledger decides.';
+
+--
+-- Name: count_before_repeat(integer[], text[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[]) RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT coalesce(min(r.n) FILTER (WHERE r.place > 1 AND r.name IS NOT NULL) - 1, max(r.n))
+    FROM (SELECT k.n, k.name, row_number() OVER (PARTITION BY k.name ORDER BY k.n) AS place
+        FROM unnest(p_n, p_names) AS k (n, name)) AS r
+$$;
+
+--
+-- Name: FUNCTION count_before_repeat(p_n integer[], p_names text[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[]) IS 'How many requests can be decided together.';
+
+--
+-- Name: decide(bursar.wallet_state[], bursar.request[], bursar.leg[], jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) RETURNS bursar.plan
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_now timestamptz := bursar.clock();
+    -- Wallets, by place in the lock order.
+    w_balance bigint[]; w_held bigint[]; w_seq bigint[]; w_status text[]; w_balance_max bigint[];
+    w_owed bigint[]; w_owed_seq bigint[]; w_repays boolean[];
+    w_changed boolean[]; w_owed_changed boolean[]; w_sought boolean[];
+    -- Legs; l_wallet is the place of the leg's wallet, NULL for a system wallet.
+    l_wallet integer[]; l_asset text[]; l_owner_id text[]; l_amount bigint[]; l_held bigint[];
+    l_bucket text[];
+    -- Outcomes that are known, by place of the request.
+    k_fingerprint bytea[]; k_outcome jsonb[];
+    -- What will be written.
+    v_outcomes jsonb[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
+    v_claims bursar.idempotency[]; v_missing jsonb := '[]';
+    v_plan bursar.plan;
+    v_precedence CONSTANT text[] := ARRAY['BUSY', 'WALLET_NOT_FOUND', 'WALLET_CLOSED',
+        'WALLET_FROZEN', 'WALLET_NOT_EMPTY', 'INSUFFICIENT_FUNDS', 'BALANCE_LIMIT'];
+    r bursar.request;
+    w integer;
+    v_next integer := 1; v_first integer; v_subject integer; v_line smallint;
+    v_code text; v_details jsonb; v_reason text; v_need bigint; v_amount bigint; v_owes bigint;
+    v_id bigint; v_outcome jsonb;
+BEGIN
+    SELECT array_agg(s.balance ORDER BY i), array_agg(s.held ORDER BY i),
+        array_agg(s.seq ORDER BY i), array_agg(s.status ORDER BY i),
+        array_agg(a.balance_max ORDER BY i), array_agg(coalesce(d.balance, 0) ORDER BY i),
+        array_agg(coalesce(d.bursar_seq, 0) ORDER BY i),
+        array_agg(a.debt_policy = 'repay_first' ORDER BY i)
+    INTO w_balance, w_held, w_seq, w_status, w_balance_max, w_owed, w_owed_seq, w_repays
+    FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
+    JOIN bursar.asset AS a ON a.asset = s.asset
+    LEFT JOIN LATERAL (SELECT o.balance, o.bursar_seq FROM bursar.wallet AS o
+        WHERE o.asset = s.asset || ':owed' AND o.owner_id = s.owner_id LIMIT 1) AS d ON true;
+
+    -- The place of a leg's wallet is its rank among all that are locked; system wallets come last
+    -- and have none.
+    SELECT array_agg(CASE WHEN leg.owner_id NOT LIKE 'system:%' THEN leg.wallet END ORDER BY leg.i),
+        array_agg(leg.asset ORDER BY leg.i), array_agg(leg.owner_id ORDER BY leg.i),
+        array_agg(leg.amount ORDER BY leg.i), array_agg(leg.held ORDER BY leg.i),
+        array_agg(leg.bucket ORDER BY leg.i)
+    INTO l_wallet, l_asset, l_owner_id, l_amount, l_held, l_bucket
+    FROM (
+        SELECT a.*, dense_rank() OVER (ORDER BY a.owner_id LIKE 'system:%',
+            a.asset COLLATE "C", a.owner_id COLLATE "C") AS wallet
+        FROM (
+            SELECT l.* FROM unnest(p_legs) WITH ORDINALITY AS l (n, asset, owner_id, amount, held,
+                bucket, i)
+            UNION ALL
+            SELECT NULL, w.asset, w.owner_id, NULL, NULL, NULL, NULL FROM unnest(p_wallets) AS w
+        ) AS a
+    ) AS leg
+    WHERE leg.i IS NOT NULL;
+
+    SELECT array_agg(known.fingerprint ORDER BY q.n), array_agg(known.outcome ORDER BY q.n)
+    INTO k_fingerprint, k_outcome
+    FROM unnest(p_requests) AS q
+    -- Without the LIMIT the planner may read the whole table where it was small when it planned.
+    LEFT JOIN LATERAL (SELECT i.fingerprint, i.outcome FROM bursar.idempotency AS i
+        WHERE i.claim = q.claim LIMIT 1) AS known ON true;
+
+    FOREACH r IN ARRAY p_requests LOOP
+        v_first := v_next;
+        v_next := v_next + r.legs;
+        IF k_outcome[r.n] IS NOT NULL THEN
+            v_outcomes[r.n] := CASE WHEN k_fingerprint[r.n] = r.fingerprint
+                THEN k_outcome[r.n] || '{"replayed": true}'
+                ELSE bursar.refused(r.verb, 'IDEMPOTENCY_MISMATCH') END;
+            CONTINUE;
+        END IF;
+
+        v_code := r.refusal;
+        v_details := r.details;
+        IF v_code IS NULL THEN
+            FOR i IN v_first .. v_next - 1 LOOP
+                w := l_wallet[i];
+                CONTINUE WHEN w IS NULL;
+                v_need := l_held[i] - l_amount[i];
+                v_reason := CASE
+                    WHEN w_status[w] = 'busy' THEN 'BUSY'
+                    WHEN w_status[w] = 'missing' AND r.new_status IS NOT NULL
+                        THEN 'WALLET_NOT_FOUND'
+                    WHEN w_status[w] = 'closed' AND r.new_status IS NULL THEN 'WALLET_CLOSED'
+                    WHEN w_status[w] = 'frozen' AND v_need > 0 AND r.shortfall = 'refuse'
+                        THEN 'WALLET_FROZEN'
+                    WHEN r.new_status = 'closed' AND (w_balance[w] > 0 OR w_owed[w] > 0)
+                        THEN 'WALLET_NOT_EMPTY'
+                    WHEN v_need > greatest(0, w_balance[w] - w_held[w]) AND r.shortfall = 'refuse'
+                        THEN 'INSUFFICIENT_FUNDS'
+                    WHEN l_amount[i] > w_balance_max[w] - w_balance[w] THEN 'BALANCE_LIMIT'
+                    WHEN r.shortfall = 'debt' AND v_need > 1000000000000000000 - w_owed[w]
+                        THEN 'BALANCE_LIMIT'
+                END;
+                -- Of several wallets' reasons the first in the order of precedence is told.
+                CONTINUE WHEN v_reason IS NULL OR array_position(v_precedence, v_reason)
+                    >= array_position(v_precedence, v_code);
+                v_code := v_reason;
+                v_details := jsonb_build_object('owner_id', l_owner_id[i], 'asset', l_asset[i]);
+                IF v_reason = 'INSUFFICIENT_FUNDS' THEN
+                    v_details := v_details || jsonb_build_object(
+                        'available', w_balance[w] - w_held[w], 'needed', v_need);
+                ELSIF v_reason = 'WALLET_NOT_FOUND' THEN
+                    w_sought[w] := true;
+                END IF;
+            END LOOP;
+        END IF;
+
+        IF v_code IS NOT NULL THEN
+            v_outcome := bursar.refused(r.verb, v_code, v_details, p_sentences ->> v_code);
+            v_outcomes[r.n] := v_outcome;
+            IF r.claim IS NOT NULL
+                AND (SELECT remembered FROM bursar.refusal WHERE code = v_code)
+            THEN
+                v_claims := v_claims
+                    || ROW(r.claim, r.fingerprint, v_outcome, v_now)::bursar.idempotency;
+            END IF;
+            CONTINUE;
+        END IF;
+
+        -- A wallet that an earlier request did not find may be opened only after that refusal.
+        EXIT WHEN w_sought IS NOT NULL
+            AND EXISTS (SELECT FROM unnest(l_wallet[v_first:v_next - 1]) AS l (w)
+                WHERE w_sought[l.w]);
+
+        v_id := nextval('bursar.transaction_id_seq');
+        v_transactions := v_transactions || ROW(v_id, r.verb, r.asset, r.owner_id, r.amount,
+            r.reason, r.actor, r.corrects, r.hold_id, r.metadata, v_now)::bursar.transaction;
+        v_line := 0;
+        v_subject := NULL;
+        FOR i IN v_first .. v_next - 1 LOOP
+            w := l_wallet[i];
+            v_amount := l_amount[i];
+            IF w IS NULL THEN
+                v_line := v_line + 1;
+                v_entries := v_entries || ROW(v_id, v_line, l_asset[i], l_owner_id[i], v_amount,
+                    NULL, NULL, l_bucket[i])::bursar.entry;
+                CONTINUE;
+            END IF;
+            IF w_status[w] = 'missing' THEN
+                v_missing := v_missing || jsonb_build_object(
+                    'asset', l_asset[i], 'owner_id', l_owner_id[i]);
+            END IF;
+            IF v_subject IS NULL AND l_owner_id[i] = r.owner_id THEN
+                v_subject := w;
+            END IF;
+
+            -- What a debit cannot take becomes debt; what a credit brings repays it first.
+            v_owes := 0;
+            IF v_amount < 0 AND r.shortfall = 'debt' THEN
+                v_owes := least(-v_amount,
+                    greatest(0, l_held[i] - v_amount - greatest(0, w_balance[w] - w_held[w])));
+                v_amount := v_amount + v_owes;
+            ELSIF v_amount > 0 AND w_owed[w] > 0 AND w_repays[w] THEN
+                v_owes := -least(w_owed[w], v_amount);
+            END IF;
+
+            w_changed[w] := true;
+            w_held[w] := w_held[w] + l_held[i];
+            w_status[w] := coalesce(r.new_status, w_status[w]);
+            IF v_amount <> 0 THEN
+                v_line := v_line + 1;
+                w_balance[w] := w_balance[w] + v_amount;
+                w_seq[w] := w_seq[w] + 1;
+                v_entries := v_entries || ROW(v_id, v_line, l_asset[i], l_owner_id[i], v_amount,
+                    w_seq[w], w_balance[w], l_bucket[i])::bursar.entry;
+            END IF;
+            IF v_owes < 0 THEN
+                v_line := v_line + 1;
+                w_balance[w] := w_balance[w] + v_owes;
+                w_seq[w] := w_seq[w] + 1;
+                v_entries := v_entries || ROW(v_id, v_line, l_asset[i], l_owner_id[i], v_owes,
+                    w_seq[w], w_balance[w], 'debt')::bursar.entry;
+            END IF;
+            IF v_owes <> 0 THEN
+                w_owed_changed[w] := true;
+                w_owed[w] := w_owed[w] + v_owes;
+                w_owed_seq[w] := w_owed_seq[w] + 1;
+                v_entries := v_entries || ARRAY[
+                    ROW(v_id, v_line + 1, l_asset[i], 'system:debt', -v_owes, NULL, NULL, 'debt'),
+                    ROW(v_id, v_line + 2, l_asset[i] || ':owed', l_owner_id[i], v_owes,
+                        w_owed_seq[w], w_owed[w], 'debt'),
+                    ROW(v_id, v_line + 3, l_asset[i] || ':owed', 'system:debt', -v_owes,
+                        NULL, NULL, 'debt')]::bursar.entry[];
+                v_line := v_line + 3;
+            END IF;
+        END LOOP;
+
+        v_outcome := bursar.done(
+            v_id, r, w_balance[v_subject], w_held[v_subject], w_owed[v_subject]);
+        v_outcomes[r.n] := v_outcome;
+        IF r.claim IS NOT NULL THEN
+            v_claims := v_claims
+                || ROW(r.claim, r.fingerprint, v_outcome, v_now)::bursar.idempotency;
+        END IF;
+    END LOOP;
+
+    IF v_missing <> '[]' THEN
+        -- Wallets that will be credited must be opened before any lock is taken: start over.
+        RAISE EXCEPTION 'Wallets have to be opened first.'
+            USING ERRCODE = 'UBX01', DETAIL = v_missing::text;
+    END IF;
+
+    v_plan.outcomes := v_outcomes;
+    v_plan.transactions := v_transactions;
+    v_plan.entries := v_entries;
+    v_plan.claims := v_claims;
+    SELECT array_agg(ROW(s.asset, s.owner_id, w_balance[i], w_held[i], w_seq[i], w_status[i])
+            ::bursar.wallet_state ORDER BY i) FILTER (WHERE w_changed[i]),
+        array_agg(ROW(s.asset || ':owed', s.owner_id, w_owed[i], 0, w_owed_seq[i], 'open')
+            ::bursar.wallet_state ORDER BY i) FILTER (WHERE w_owed_changed[i])
+    INTO v_plan.wallets, v_plan.debts
+    FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i);
+    RETURN v_plan;
+END
+$$;
+
+--
+-- Name: FUNCTION decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) IS 'Decides a batch over locked wallets; writes nothing.';
+
+--
+-- Name: done(bigint, bursar.request, bigint, bigint, bigint); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((jsonb_build_object('status', 'done', 'verb', (r).verb, 'transaction_id', p_transaction_id, 'owner_id', (r).owner_id, 'asset', (r).asset, 'amount', (r).amount, 'balance', p_balance, 'held', p_held, 'available', (p_balance - p_held), 'replayed', false) || CASE WHEN (p_owed > 0) THEN jsonb_build_object('owed', p_owed) ELSE '{}'::jsonb END) || COALESCE((r).extra, '{}'::jsonb));
+
+--
+-- Name: FUNCTION done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint) IS 'A request that was carried out, as an outcome.';
+
+--
+-- Name: enter_gate(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.enter_gate() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'Bursar writes in READ COMMITTED transactions only.'
+            USING ERRCODE = 'feature_not_supported',
+            HINT = 'Call outside of a transaction, or begin it with READ COMMITTED.';
+    END IF;
+    LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
+    RETURN (SELECT NOT degraded FROM bursar.gate);
+END
+$$;
+
+--
+-- Name: FUNCTION enter_gate(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.enter_gate() IS 'Takes the writers'' side of the gate and answers whether it is open.';
+
+--
+-- Name: expire_holds(integer); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.expire_holds(p_limit integer DEFAULT 500) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_assets text[];
+    v_owner_ids text[];
+    v_before bigint[];
+BEGIN
+    IF NOT bursar.enter_gate() THEN
+        RETURN 0;
+    END IF;
+    SELECT array_agg(h.asset), array_agg(h.owner_id), array_agg(h.id)
+    INTO v_assets, v_owner_ids, v_before
+    FROM (SELECT asset, owner_id, id FROM bursar.hold
+        WHERE status = 'open' AND expires_at <= bursar.clock()
+        ORDER BY expires_at LIMIT p_limit) AS h;
+    IF v_assets IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM bursar.lock_wallets(v_assets, v_owner_ids, false);
+    RETURN (SELECT count(*) FROM bursar.hold WHERE id = ANY (v_before) AND status = 'expired');
+END
+$$;
+
+--
+-- Name: FUNCTION expire_holds(p_limit integer); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.expire_holds(p_limit integer) IS 'Expires lapsed holds; answers how many.';
+
+--
+-- Name: expire_lapsed(bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.expire_lapsed(p_states bursar.wallet_state[]) RETURNS bursar.wallet_state[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_now CONSTANT timestamptz := bursar.clock();
+    v_states bursar.wallet_state[] := p_states;
+    v_hold record;
+    v_left bigint;
+BEGIN
+    FOR v_hold IN
+        SELECT h.*, s.i AS place
+        FROM unnest(p_states) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
+        JOIN bursar.hold AS h ON h.owner_id = s.owner_id AND h.asset = s.asset
+        WHERE s.held > 0 AND s.status <> 'busy' AND h.status = 'open' AND h.expires_at <= v_now
+        ORDER BY h.id
+        FOR NO KEY UPDATE OF h
+    LOOP
+        v_left := v_hold.amount - v_hold.captured - v_hold.released;
+        UPDATE bursar.hold SET expired = v_left, status = 'expired', ended_at = v_now
+        WHERE id = v_hold.id;
+        INSERT INTO bursar.transaction (
+            verb, asset, owner_id, amount, reason, actor, hold_id, created_at)
+        VALUES ('expire', v_hold.asset, v_hold.owner_id, v_left, 'hold lapsed', 'system',
+            v_hold.id, v_now);
+        v_states[v_hold.place].held := v_states[v_hold.place].held - v_left;
+    END LOOP;
+    IF v_states IS DISTINCT FROM p_states THEN
+        PERFORM bursar.write_wallets((
+            SELECT array_agg(s) FROM unnest(v_states) AS s
+            WHERE s.status NOT IN ('busy', 'missing')));
+    END IF;
+    RETURN v_states;
+END
+$$;
+
+--
+-- Name: FUNCTION expire_lapsed(p_states bursar.wallet_state[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.expire_lapsed(p_states bursar.wallet_state[]) IS 'Expires the lapsed holds of locked wallets and answers the wallets'' new states.';
+
+--
+-- Name: explain(text, text, integer); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.explain(p_owner_id text, p_asset text, p_limit integer DEFAULT 20) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    WITH wallet AS (SELECT bursar.read_wallet(p_owner_id, p_asset) AS state),
+    own AS (
+        SELECT e.*, t.verb, lag(e.balance_after, 1, 0::bigint) OVER (ORDER BY e.seq) AS before,
+            lag(e.seq, 1, 0::bigint) OVER (ORDER BY e.seq) AS seq_before
+        FROM bursar.entry AS e JOIN bursar.transaction AS t ON t.id = e.transaction_id
+        WHERE e.owner_id = (SELECT state ->> 'owner_id' FROM wallet) AND e.asset = p_asset
+            AND e.seq IS NOT NULL
+    ),
+    total AS (
+        SELECT count(*) AS entries, coalesce(sum(amount), 0) AS amount,
+            coalesce(bool_and(balance_after = before + amount AND seq = seq_before + 1), true)
+                AS unbroken
+        FROM own
+    ),
+    holds AS (
+        SELECT coalesce(sum(amount - captured - released), 0) AS amount,
+            coalesce(jsonb_agg(bursar.read_hold(id) ORDER BY id), '[]') AS list
+        FROM bursar.hold
+        WHERE owner_id = (SELECT state ->> 'owner_id' FROM wallet) AND asset = p_asset
+            AND status = 'open'
+    )
+    SELECT wallet.state || jsonb_build_object(
+        'entries', total.entries,
+        'sum_of_entries', total.amount,
+        'sum_of_holds', holds.amount,
+        'agrees', total.unbroken AND total.amount = (wallet.state ->> 'balance')::bigint
+            AND holds.amount = (wallet.state ->> 'held')::bigint
+            AND total.entries = (wallet.state ->> 'seq')::bigint,
+        'by_verb', (SELECT coalesce(jsonb_object_agg(s.verb, s.amount), '{}')
+            FROM (SELECT verb, sum(amount) AS amount FROM own GROUP BY verb) AS s),
+        'by_bucket', (SELECT coalesce(jsonb_object_agg(s.bucket, s.amount), '{}')
+            FROM (SELECT bucket, sum(amount) AS amount FROM own GROUP BY bucket) AS s),
+        'open_holds', holds.list,
+        'latest', bursar.read_statement(wallet.state ->> 'owner_id', p_asset, NULL, p_limit))
+    FROM wallet, total, holds
+    WHERE wallet.state IS NOT NULL
+$$;
+
+--
+-- Name: FUNCTION explain(p_owner_id text, p_asset text, p_limit integer); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.explain(p_owner_id text, p_asset text, p_limit integer) IS 'Why a balance is what it is.';
+
+--
+-- Name: fingerprint(text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.fingerprint(p_fields text) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ('\x01'::bytea || substr(sha256(convert_to(p_fields, 'UTF8'::name)), 1, 15));
+
+--
+-- Name: FUNCTION fingerprint(p_fields text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.fingerprint(p_fields text) IS 'The versioned fingerprint of a request''s fields.';
+
+--
+-- Name: forget_asset(text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.forget_asset(p_asset text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_suffix text;
+BEGIN
+    DELETE FROM bursar.asset WHERE asset IN (p_asset, p_asset || ':owed')
+        AND NOT EXISTS (SELECT FROM bursar.wallet AS w WHERE w.asset = bursar.asset.asset);
+    DROP VIEW IF EXISTS bursar.balance;
+    FOREACH v_suffix IN ARRAY ARRAY[p_asset, p_asset || '_owed'] LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[], boolean)', 'lock_' || v_suffix);
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(bursar.wallet_state[])',
+            'write_' || v_suffix);
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[])', 'open_' || v_suffix);
+        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text)', 'look_' || v_suffix);
+    END LOOP;
+    PERFORM bursar.build_stores();
+END
+$$;
+
+--
+-- Name: FUNCTION forget_asset(p_asset text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.forget_asset(p_asset text) IS 'Forgets an asset; its store and entries stay.';
+
+--
+-- Name: freeze(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar."freeze"(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'freeze'))
+$$;
+
+--
+-- Name: FUNCTION "freeze"(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar."freeze"(p_requests jsonb) IS 'Freezes, closes or opens wallets; a batch.';
+
+--
+-- Name: freeze_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.freeze_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[ROW((q).n, (q).asset, (q).owner_id, (0)::bigint, (0)::bigint, NULL::text)::bursar.leg];
+
+--
+-- Name: FUNCTION freeze_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.freeze_legs(q bursar.instruction) IS 'What a freeze does to each wallet.';
+
+--
+-- Name: grant(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar."grant"(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'grant'))
+$$;
+
+--
+-- Name: FUNCTION "grant"(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar."grant"(p_requests jsonb) IS 'Credits wallets from outside; a batch.';
+
+--
+-- Name: grant_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.grant_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[ROW((q).n, (q).asset, CASE WHEN ((q).external IS NULL) THEN 'system:issuance'::text ELSE 'system:external'::text END, (- (q).amount), (0)::bigint, COALESCE((q).bucket, 'granted'::text))::bursar.leg, ROW((q).n, (q).asset, (q).owner_id, (q).amount, (0)::bigint, COALESCE((q).bucket, CASE WHEN ((q).external IS NULL) THEN 'promotional'::text ELSE 'purchased'::text END))::bursar.leg];
+
+--
+-- Name: FUNCTION grant_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.grant_legs(q bursar.instruction) IS 'What a grant does to each wallet.';
+
+--
+-- Name: guard_store(text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.guard_store(p_asset text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $_$
+DECLARE
+    a bursar.asset;
+    v_table name;
+    v_check record;
+BEGIN
+    SELECT * INTO STRICT a FROM bursar.asset WHERE asset = p_asset;
+    v_table := (SELECT relname FROM pg_class WHERE oid = a.store);
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', a.store);
+    EXECUTE format('ALTER TABLE %s
+        ADD COLUMN IF NOT EXISTS bursar_held bigint NOT NULL DEFAULT 0,
+        ADD COLUMN IF NOT EXISTS bursar_seq bigint NOT NULL DEFAULT 0,
+        ADD COLUMN IF NOT EXISTS bursar_status text NOT NULL DEFAULT ''open''', a.store);
+    FOR v_check IN
+        SELECT * FROM (VALUES
+            (v_table || '_' || a.balance_column || '_non_negative', '%1$I >= 0'),
+            (v_table || '_' || a.balance_column || '_covers_held', 'bursar_held BETWEEN 0 AND %1$I
+                AND bursar_status IN (''open'', ''frozen'', ''closed'')')
+        ) AS wanted (name, condition)
+        WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.store AND conname = name)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (%s)',
+            a.store, v_check.name, format(v_check.condition, a.balance_column));
+    END LOOP;
+    PERFORM bursar.attach_guards(a.asset, a.store, a.owner_column, a.balance_column);
+    -- Moving the sequence along with it makes this no raw write; the entry is recorded right here.
+    EXECUTE format(
+        'WITH opened AS (
+            UPDATE %1$s SET bursar_seq = 1 WHERE %3$I <> 0 AND bursar_seq = 0
+            RETURNING %2$I::text AS owner_id, %3$I AS balance)
+        SELECT count(bursar.record_raw(%4$L, owner_id, balance, 1, balance, ''opening balance''))
+        FROM opened', a.store, a.owner_column, a.balance_column, p_asset);
+END
+$_$;
+
+--
+-- Name: FUNCTION guard_store(p_asset text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.guard_store(p_asset text) IS 'Adds the kernel''s columns, checks and triggers to an asset''s store.';
+
+--
+-- Name: handle(text, jsonb, boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN CASE p_handler
+        WHEN 'carry_out' THEN bursar.carry_out(p_requests, p_wait)
+        WHEN 'purchase_reward_batch' THEN bursar.purchase_reward_batch(p_requests, p_wait)
+    END;
+END
+$$;
+
+--
+-- Name: FUNCTION handle(p_handler text, p_requests jsonb, p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) IS 'Generated: chooses a handler.';
+
+--
+-- Name: hold(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.hold(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'hold'))
+$$;
+
+--
+-- Name: FUNCTION hold(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.hold(p_requests jsonb) IS 'Sets amounts aside; a batch.';
+
+--
+-- Name: hold_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.hold_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[ROW((q).n, (q).asset, (q).owner_id, (0)::bigint, (q).amount, NULL::text)::bursar.leg];
+
+--
+-- Name: FUNCTION hold_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.hold_legs(q bursar.instruction) IS 'What a hold does to each wallet.';
+
+--
+-- Name: is_printable(text, integer); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.is_printable(p_value text, p_max integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((octet_length(p_value) >= 1) AND (octet_length(p_value) <= p_max)) AND (p_value !~ '[^\x20-\x7e]'::text));
+
+--
+-- Name: FUNCTION is_printable(p_value text, p_max integer); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.is_printable(p_value text, p_max integer) IS 'Whether a text is printable ASCII and not too long.';
+
+--
+-- Name: is_text(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.is_text(p_value jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE((jsonb_typeof(p_value) = ANY (ARRAY['string'::text, 'null'::text])), true);
+
+--
+-- Name: FUNCTION is_text(p_value jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.is_text(p_value jsonb) IS 'Whether a JSON value is text, null or absent.';
+
+--
+-- Name: is_external(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.is_external(p_value jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((jsonb_typeof(p_value) = 'object'::text) AND bursar.is_text((p_value -> 'provider'::text)) AND bursar.is_text((p_value -> 'account'::text)) AND bursar.is_text((p_value -> 'mode'::text)) AND bursar.is_text((p_value -> 'id'::text)) AND COALESCE(bursar.is_printable((p_value ->> 'provider'::text), 100), false) AND COALESCE(bursar.is_printable((p_value ->> 'account'::text), 255), false) AND COALESCE(((p_value ->> 'mode'::text) = ANY (ARRAY['live'::text, 'test'::text])), false) AND COALESCE(bursar.is_printable((p_value ->> 'id'::text), 255), false));
+
+--
+-- Name: FUNCTION is_external(p_value jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.is_external(p_value jsonb) IS 'Whether a JSON value names an external transaction.';
+
+--
+-- Name: is_uuid(text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.is_uuid(p_value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_value ~~ '________-____-____-____-____________'::text) AND (length(replace(p_value, '-'::text, ''::text)) = 32) AND (rtrim(p_value, '-0123456789abcdefABCDEF'::text) = ''::text));
+
+--
+-- Name: FUNCTION is_uuid(p_value text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.is_uuid(p_value text) IS 'Whether a text is a uuid in its usual form.';
+
+--
+-- Name: is_owner(text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_owner_type = 'uuid'::text) THEN bursar.is_uuid(p_owner_id) ELSE (bursar.is_printable(p_owner_id, 255) AND (p_owner_id = btrim(p_owner_id)) AND (p_owner_id !~~ 'system:%'::text)) END;
+
+--
+-- Name: FUNCTION is_owner(p_owner_id text, p_owner_type text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) IS 'Whether a text is an owner''s id.';
+
+--
+-- Name: is_whole(jsonb, bigint, bigint); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.is_whole(p_value jsonb, p_min bigint, p_max bigint) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof(p_value) = 'number'::text) THEN ((((p_value)::numeric >= (p_min)::numeric) AND ((p_value)::numeric <= (p_max)::numeric)) AND (scale((p_value)::numeric) = 0)) ELSE false END;
+
+--
+-- Name: FUNCTION is_whole(p_value jsonb, p_min bigint, p_max bigint); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.is_whole(p_value jsonb, p_min bigint, p_max bigint) IS 'Whether a JSON value is a whole number within bounds.';
+
+--
+-- Name: refund_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.refund_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN q.parent_verb = 'grant' THEN ARRAY[
+            ROW(q.n, q.asset, q.owner_id, -q.amount, 0, 'refund'),
+            ROW(q.n, q.asset, (SELECT e.owner_id FROM bursar.entry AS e
+                WHERE e.transaction_id = q.transaction_id AND e.line = 1), q.amount, 0, 'refund')
+        ]::bursar.leg[]
+        ELSE ARRAY[ROW(q.n, q.asset, q.owner_id, q.amount, 0, 'refund')]::bursar.leg[] || (
+            SELECT array_agg(ROW(q.n, q.asset, s.owner_id,
+                -(least(s.upto, q.refunded + q.amount) - greatest(s.upto - s.amount, q.refunded)),
+                0, 'refund')::bursar.leg ORDER BY s.line)
+            FROM (
+                SELECT e.line, e.owner_id, e.amount,
+                    sum(e.amount) OVER (ORDER BY e.line)::bigint AS upto
+                FROM bursar.entry AS e
+                WHERE e.transaction_id = q.transaction_id AND e.asset = q.asset AND e.amount > 0
+                    AND e.bucket <> 'debt'
+            ) AS s
+            WHERE s.upto > q.refunded AND s.upto - s.amount < q.refunded + q.amount)
+        END
+$$;
+
+--
+-- Name: FUNCTION refund_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.refund_legs(q bursar.instruction) IS 'What a refund does to each wallet.';
+
+--
+-- Name: release_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.release_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[ROW((q).n, (q).asset, (q).owner_id, (0)::bigint, (- (q).amount), NULL::text)::bursar.leg];
+
+--
+-- Name: FUNCTION release_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.release_legs(q bursar.instruction) IS 'What a release does to each wallet.';
+
+--
+-- Name: spend_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.spend_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[ROW((q).n, (q).asset, (q).owner_id, (- (q).amount), (0)::bigint, COALESCE((q).bucket, 'used'::text))::bursar.leg, ROW((q).n, (q).asset, 'system:revenue'::text, (q).amount, (0)::bigint, COALESCE((q).bucket, 'used'::text))::bursar.leg];
+
+--
+-- Name: FUNCTION spend_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.spend_legs(q bursar.instruction) IS 'What a spend does to each wallet.';
+
+--
+-- Name: transfer_legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.transfer_legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY[ROW((q).n, (q).asset, (q).owner_id, (- (q).amount), (0)::bigint, COALESCE((q).bucket, 'used'::text))::bursar.leg, ROW((q).n, (q).asset, (q).to_owner_id, (q).amount, (0)::bigint, COALESCE((q).bucket, 'earned'::text))::bursar.leg];
+
+--
+-- Name: FUNCTION transfer_legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.transfer_legs(q bursar.instruction) IS 'What a transfer does to each wallet.';
+
+--
+-- Name: legs(bursar.instruction); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.legs(q bursar.instruction) RETURNS bursar.leg[]
+    LANGUAGE sql STABLE
+    RETURN CASE (q).verb WHEN 'grant'::text THEN bursar.grant_legs(q) WHEN 'spend'::text THEN bursar.spend_legs(q) WHEN 'transfer'::text THEN bursar.transfer_legs(q) WHEN 'adjust'::text THEN bursar.adjust_legs(q) WHEN 'hold'::text THEN bursar.hold_legs(q) WHEN 'capture'::text THEN bursar.capture_legs(q) WHEN 'release'::text THEN bursar.release_legs(q) WHEN 'refund'::text THEN bursar.refund_legs(q) WHEN 'freeze'::text THEN bursar.freeze_legs(q) ELSE NULL::bursar.leg[] END;
+
+--
+-- Name: FUNCTION legs(q bursar.instruction); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.legs(q bursar.instruction) IS 'What a request does to each wallet.';
+
+--
+-- Name: lock_asset(text, text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_asset(p_asset text, p_owner_ids text[], p_wait boolean) RETURNS bursar.wallet_state[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN CASE p_asset
+        WHEN 'credit' THEN bursar.lock_credit(p_owner_ids, p_wait)
+        WHEN 'credit:owed' THEN bursar.lock_credit_owed(p_owner_ids, p_wait)
+    END;
+END
+$$;
+
+--
+-- Name: FUNCTION lock_asset(p_asset text, p_owner_ids text[], p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_asset(p_asset text, p_owner_ids text[], p_wait boolean) IS 'Generated: chooses the store of an asset.';
+
+--
+-- Name: lock_credit(text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_credit(p_owner_ids text[], p_wait boolean) RETURNS bursar.wallet_state[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_states bursar.wallet_state[];
+BEGIN
+    -- One look-up after the other, in the order given: that order is the lock order.
+    IF p_wait THEN
+        SELECT array_agg(ROW('credit', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.user_id::text AS o, w.balance AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM public.user_credits AS w
+            WHERE  w.user_id = t.o::uuid FOR NO KEY UPDATE) AS l;
+    ELSE
+        SELECT array_agg(ROW('credit', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.user_id::text AS o, w.balance AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM public.user_credits AS w
+            WHERE  w.user_id = t.o::uuid FOR NO KEY UPDATE SKIP LOCKED) AS l;
+    END IF;
+    IF v_states IS NULL OR cardinality(v_states) < cardinality(p_owner_ids) THEN
+        SELECT array_agg(ROW('credit', t.o, coalesce(l.balance, 0), coalesce(l.held, 0),
+            coalesce(l.seq, 0), CASE WHEN l.owner_id IS NOT NULL THEN l.status
+                WHEN p_wait OR w.user_id IS NULL THEN 'missing' ELSE 'busy' END)::bursar.wallet_state
+            ORDER BY t.i) INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        LEFT JOIN unnest(v_states) AS l ON l.owner_id = t.o
+        LEFT JOIN public.user_credits AS w ON  w.user_id = t.o::uuid;
+    END IF;
+    RETURN v_states;
+END
+$$;
+
+--
+-- Name: FUNCTION lock_credit(p_owner_ids text[], p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_credit(p_owner_ids text[], p_wait boolean) IS 'Generated: wallets of asset credit live in public.user_credits.';
+
+--
+-- Name: lock_credit_owed(text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) RETURNS bursar.wallet_state[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_states bursar.wallet_state[];
+BEGIN
+    -- One look-up after the other, in the order given: that order is the lock order.
+    IF p_wait THEN
+        SELECT array_agg(ROW('credit:owed', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.owner_id::text AS o, w.balance AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM wallet AS w
+            WHERE w.asset = 'credit:owed' AND w.owner_id = t.o::text FOR NO KEY UPDATE) AS l;
+    ELSE
+        SELECT array_agg(ROW('credit:owed', l.o, l.b, l.h, l.q, l.s)::bursar.wallet_state ORDER BY t.i)
+        INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        CROSS JOIN LATERAL (SELECT w.owner_id::text AS o, w.balance AS b, w.bursar_held AS h,
+            w.bursar_seq AS q, w.bursar_status AS s FROM wallet AS w
+            WHERE w.asset = 'credit:owed' AND w.owner_id = t.o::text FOR NO KEY UPDATE SKIP LOCKED) AS l;
+    END IF;
+    IF v_states IS NULL OR cardinality(v_states) < cardinality(p_owner_ids) THEN
+        SELECT array_agg(ROW('credit:owed', t.o, coalesce(l.balance, 0), coalesce(l.held, 0),
+            coalesce(l.seq, 0), CASE WHEN l.owner_id IS NOT NULL THEN l.status
+                WHEN p_wait OR w.owner_id IS NULL THEN 'missing' ELSE 'busy' END)::bursar.wallet_state
+            ORDER BY t.i) INTO v_states
+        FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
+        LEFT JOIN unnest(v_states) AS l ON l.owner_id = t.o
+        LEFT JOIN wallet AS w ON w.asset = 'credit:owed' AND w.owner_id = t.o::text;
+    END IF;
+    RETURN v_states;
+END
+$$;
+
+--
+-- Name: FUNCTION lock_credit_owed(p_owner_ids text[], p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) IS 'Generated: wallets of asset credit:owed live in wallet.';
+
+--
+-- Name: lock_wallets(text[], text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean) RETURNS bursar.wallet_state[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_states bursar.wallet_state[];
+    v record;
+BEGIN
+    -- Two wallets of one asset, as most purchases have, need no sorting by statement.
+    IF cardinality(p_owner_ids) = 2 AND p_assets[1] = p_assets[2]
+        AND p_owner_ids[1] <> p_owner_ids[2]
+        AND NOT p_owner_ids[1] LIKE 'system:%' AND NOT p_owner_ids[2] LIKE 'system:%'
+    THEN
+        v_states := bursar.lock_asset(p_assets[1],
+            CASE WHEN p_owner_ids[1] < p_owner_ids[2] COLLATE "C" THEN p_owner_ids
+                ELSE ARRAY[p_owner_ids[2], p_owner_ids[1]] END, p_wait);
+        IF v_states[1].held = 0 AND v_states[2].held = 0 THEN
+            RETURN v_states;
+        END IF;
+        RETURN bursar.expire_lapsed(v_states);
+    END IF;
+    FOR v IN
+        SELECT u.asset, array_agg(u.owner_id ORDER BY u.owner_id COLLATE "C") AS owner_ids
+        FROM (SELECT DISTINCT t.asset, t.owner_id FROM unnest(p_assets, p_owner_ids)
+            AS t (asset, owner_id) WHERE t.owner_id NOT LIKE 'system:%') AS u
+        GROUP BY u.asset ORDER BY u.asset COLLATE "C"
+    LOOP
+        v_states := v_states || bursar.lock_asset(v.asset, v.owner_ids, p_wait);
+    END LOOP;
+    IF EXISTS (SELECT FROM unnest(v_states) AS s WHERE s.held > 0) THEN
+        v_states := bursar.expire_lapsed(v_states);
+    END IF;
+    RETURN v_states;
+END
+$$;
+
+--
+-- Name: FUNCTION lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean) IS 'Locks wallets in the one lock order and answers their states.';
+
+--
+-- Name: look_asset(text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.look_asset(p_asset text, p_owner_id text) RETURNS bursar.wallet_state
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN CASE p_asset
+        WHEN 'credit' THEN bursar.look_credit(p_owner_id)
+        WHEN 'credit:owed' THEN bursar.look_credit_owed(p_owner_id)
+    END;
+END
+$$;
+
+--
+-- Name: FUNCTION look_asset(p_asset text, p_owner_id text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.look_asset(p_asset text, p_owner_id text) IS 'Generated: chooses the store of an asset.';
+
+--
+-- Name: look_credit(text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.look_credit(p_owner_id text) RETURNS bursar.wallet_state
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT 'credit', user_id::text, balance::bigint, bursar_held, bursar_seq, bursar_status
+    FROM public.user_credits WHERE true AND user_id = p_owner_id::uuid
+$$;
+
+--
+-- Name: FUNCTION look_credit(p_owner_id text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.look_credit(p_owner_id text) IS 'Generated: wallets of asset credit live in public.user_credits.';
+
+--
+-- Name: look_credit_owed(text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.look_credit_owed(p_owner_id text) RETURNS bursar.wallet_state
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT 'credit:owed', owner_id::text, balance::bigint, bursar_held, bursar_seq, bursar_status
+    FROM wallet WHERE asset = 'credit:owed' AND owner_id = p_owner_id::text
+$$;
+
+--
+-- Name: FUNCTION look_credit_owed(p_owner_id text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.look_credit_owed(p_owner_id text) IS 'Generated: wallets of asset credit:owed live in wallet.';
+
+--
+-- Name: open_asset(text, text[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.open_asset(p_asset text, p_owner_ids text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM CASE p_asset
+        WHEN 'credit' THEN bursar.open_credit(p_owner_ids)
+        WHEN 'credit:owed' THEN bursar.open_credit_owed(p_owner_ids)
+    END;
+END
+$$;
+
+--
+-- Name: FUNCTION open_asset(p_asset text, p_owner_ids text[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.open_asset(p_asset text, p_owner_ids text[]) IS 'Generated: chooses the store of an asset.';
+
+--
+-- Name: open_credit(text[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.open_credit(p_owner_ids text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    INSERT INTO public.user_credits (user_id, balance)
+    SELECT o::uuid, 0 FROM unnest(p_owner_ids) AS o ORDER BY o COLLATE "C"
+    ON CONFLICT (user_id) DO NOTHING
+$$;
+
+--
+-- Name: FUNCTION open_credit(p_owner_ids text[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.open_credit(p_owner_ids text[]) IS 'Generated: wallets of asset credit live in public.user_credits.';
+
+--
+-- Name: open_credit_owed(text[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.open_credit_owed(p_owner_ids text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    INSERT INTO wallet (asset, owner_id, balance)
+    SELECT 'credit:owed', o::text, 0 FROM unnest(p_owner_ids) AS o ORDER BY o COLLATE "C"
+    ON CONFLICT (asset, owner_id) DO NOTHING
+$$;
+
+--
+-- Name: FUNCTION open_credit_owed(p_owner_ids text[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.open_credit_owed(p_owner_ids text[]) IS 'Generated: wallets of asset credit:owed live in wallet.';
+
+--
+-- Name: open_wallets(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.open_wallets(p_wallets jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v record;
+BEGIN
+    FOR v IN
+        SELECT w.asset, array_agg(DISTINCT w.owner_id) AS owner_ids
+        FROM jsonb_to_recordset(p_wallets) AS w (asset text, owner_id text)
+        GROUP BY w.asset ORDER BY w.asset COLLATE "C"
+    LOOP
+        PERFORM bursar.open_asset(v.asset, v.owner_ids);
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION open_wallets(p_wallets jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.open_wallets(p_wallets jsonb) IS 'Opens missing wallets, in lock order.';
+
+--
+-- Name: post(bursar.wallet_state[], bursar.request[], bursar.leg[], jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb DEFAULT '{}'::jsonb) RETURNS jsonb[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_plan bursar.plan;
+    v_written bigint;
+BEGIN
+    v_plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
+    IF v_plan.transactions IS NOT NULL THEN
+        INSERT INTO bursar.transaction SELECT * FROM unnest(v_plan.transactions);
+        PERFORM bursar.write_wallets(v_plan.wallets);
+    END IF;
+    IF v_plan.debts IS NOT NULL THEN
+        -- A debt is only ever written under the lock of the wallet it belongs to. It is opened
+        -- before its entries are there, since a wallet that is opened goes on where its entries
+        -- ended.
+        PERFORM bursar.open_wallets((SELECT jsonb_agg(to_jsonb(d)) FROM unnest(v_plan.debts) AS d));
+        PERFORM bursar.write_wallets(v_plan.debts);
+    END IF;
+    IF v_plan.entries IS NOT NULL THEN
+        INSERT INTO bursar.entry SELECT * FROM unnest(v_plan.entries);
+    END IF;
+    IF v_plan.claims IS NOT NULL THEN
+        INSERT INTO bursar.idempotency
+        SELECT * FROM unnest(v_plan.claims) AS c ORDER BY c.claim
+        ON CONFLICT (claim) DO NOTHING;
+        GET DIAGNOSTICS v_written = ROW_COUNT;
+        IF v_written < cardinality(v_plan.claims) THEN
+            RAISE EXCEPTION 'A claim of this batch was taken meanwhile.' USING ERRCODE = 'UBX02';
+        END IF;
+    END IF;
+    RETURN v_plan.outcomes;
+END
+$$;
+
+--
+-- Name: FUNCTION post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) IS 'Decides a batch over locked wallets and writes what was decided.';
+
+--
+-- Name: post_straight(bursar.wallet_state[], bursar.request, text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    payer bursar.wallet_state := p_wallets[1];
+    payee bursar.wallet_state := p_wallets[2];
+    v_now CONSTANT timestamptz := bursar.clock();
+    v_id bigint;
+    v_outcome jsonb;
+BEGIN
+    IF payer.owner_id <> r.owner_id THEN
+        payer := payee;
+        payee := p_wallets[1];
+    END IF;
+    IF (payer.owner_id = r.owner_id AND payee.owner_id = p_payee
+        AND payer.status = 'open' AND payee.status = 'open'
+        AND payer.held = 0 AND payer.balance >= r.amount
+        AND payee.balance <= (SELECT balance_max FROM bursar.asset WHERE asset = r.asset) - r.amount
+        AND NOT EXISTS (SELECT FROM bursar.idempotency WHERE claim = r.claim)
+        AND NOT EXISTS (SELECT FROM bursar.wallet
+            WHERE asset = r.asset || ':owed' AND owner_id = p_payee)) IS NOT TRUE
+    THEN
+        RETURN NULL;
+    END IF;
+
+    payer.balance := payer.balance - r.amount;
+    payer.seq := payer.seq + 1;
+    payee.balance := payee.balance + r.amount;
+    payee.seq := payee.seq + 1;
+    v_id := nextval('bursar.transaction_id_seq');
+    v_outcome := bursar.done(v_id, r, payer.balance, payer.held, 0);
+    INSERT INTO bursar.transaction
+    VALUES (v_id, r.verb, r.asset, r.owner_id, r.amount, r.reason, r.actor, r.corrects, r.hold_id,
+        r.metadata, v_now);
+    INSERT INTO bursar.entry
+    VALUES (v_id, 1, r.asset, r.owner_id, -r.amount, payer.seq, payer.balance, 'used'),
+        (v_id, 2, r.asset, p_payee, r.amount, payee.seq, payee.balance, p_bucket);
+    PERFORM bursar.write_asset(r.asset, ARRAY[payer, payee]);
+    IF r.claim IS NOT NULL THEN
+        INSERT INTO bursar.idempotency VALUES (r.claim, r.fingerprint, v_outcome, v_now)
+        ON CONFLICT (claim) DO NOTHING;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
+                USING ERRCODE = 'UBX02';
+        END IF;
+    END IF;
+    RETURN v_outcome;
+END
+$$;
+
+--
+-- Name: FUNCTION post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text) IS 'Posts one payment between two wallets where nothing is in the way; NULL where something is.';
+
+--
+-- Name: prune_idempotency(interval, integer); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.prune_idempotency(p_keep interval DEFAULT '30 days'::interval, p_limit integer DEFAULT 10000) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    WITH pruned AS (
+        DELETE FROM bursar.idempotency
+        WHERE claim IN (
+            SELECT claim FROM bursar.idempotency
+            WHERE created_at < bursar.clock() - greatest(p_keep, interval '30 days')
+            LIMIT p_limit)
+        RETURNING 1)
+    SELECT count(*) FROM pruned
+$$;
+
+--
+-- Name: FUNCTION prune_idempotency(p_keep interval, p_limit integer); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.prune_idempotency(p_keep interval, p_limit integer) IS 'Forgets outcomes older than 30 days or more; answers how many.';
+
+--
+-- Name: purchase_reward(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward')
+$$;
+
+--
+-- Name: FUNCTION purchase_reward(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.purchase_reward(p_requests jsonb) IS 'Purchases rewards; a batch.';
+
+--
+-- Name: purchase_reward_batch(jsonb, boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_in bursar.purchase[];
+    v_assets text[];
+    v_owner_ids text[];
+    v_wallets bursar.wallet_state[];
+    v_requests bursar.request[];
+    v_legs bursar.leg[];
+    v_outcomes jsonb[];
+BEGIN
+    IF p_wait AND jsonb_array_length(p_requests) = 1 THEN
+        v_outcomes[1] := bursar.purchase_straight(p_requests -> 0);
+        IF v_outcomes[1] IS NOT NULL THEN
+            RETURN to_jsonb(v_outcomes);
+        END IF;
+    END IF;
+
+    v_in := bursar.read_purchases(p_requests);
+    SELECT array_agg('credit'::text), array_agg(o.owner_id::text) INTO v_assets, v_owner_ids
+    FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id))
+        AS o (owner_id)
+    WHERE q.refusal IS NULL;
+    v_wallets := bursar.lock_wallets(v_assets, v_owner_ids, p_wait);
+
+    IF cardinality(v_in) > 1 THEN
+        v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
+            FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')),
+                (q.n, q.collector_id || ' ' || q.reward_id)) AS k (n, name))];
+    END IF;
+
+    SELECT array_agg(ROW(q.n, CASE WHEN x.refusal IS NULL THEN 2 ELSE 0 END, 'purchase_reward',
+            'credit', q.collector_id::text, coalesce(r.cost, 0), 'reward ' || q.reward_id, q.actor,
+            NULL, NULL, NULL,
+            -- Whoever may not ask is not told either what the key's outcome was.
+            CASE WHEN x.refusal IS DISTINCT FROM 'NOT_AUTHORIZED' THEN q.claim END,
+            q.fingerprint, 'refuse', NULL, x.refusal,
+            CASE x.refusal WHEN 'PRICE_CHANGED'
+                THEN jsonb_build_object('expected', q.expected_price, 'price', r.cost)
+                WHEN 'MALFORMED' THEN q.details
+                ELSE jsonb_build_object('reward_id', q.reward_id) END,
+            jsonb_build_object('reward_id', q.reward_id, 'price', r.cost)
+            )::bursar.request ORDER BY q.n),
+        array_agg(ARRAY[
+            ROW(q.n, 'credit', q.collector_id::text, -r.cost, 0, 'used'),
+            ROW(q.n, 'credit', q.creator_id::text, r.cost, 0, 'earned')]::bursar.leg[] ORDER BY q.n)
+            FILTER (WHERE x.refusal IS NULL)
+    INTO v_requests, v_legs
+    FROM unnest(v_in) AS q
+    -- Without the LIMITs the planner may read whole tables that were small when it planned.
+    LEFT JOIN LATERAL (SELECT * FROM public.rewards AS t
+        WHERE t.id = q.reward_id LIMIT 1) AS r ON true
+    LEFT JOIN LATERAL (SELECT t.reward_id FROM public.collected_rewards AS t
+        WHERE t.collector_id = q.collector_id AND t.reward_id = q.reward_id LIMIT 1) AS c ON true
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN q.refusal IS NOT NULL THEN q.refusal
+        WHEN c.reward_id IS NOT NULL THEN 'ALREADY_COLLECTED'
+        WHEN NOT r.is_active THEN 'REWARD_INACTIVE'
+        WHEN q.expected_price <> r.cost THEN 'PRICE_CHANGED'
+        -- The reward changed hands between the look-up and the lock: ask again.
+        WHEN r.creator_id IS DISTINCT FROM q.creator_id THEN 'BUSY' END AS refusal) AS x;
+
+    v_outcomes := bursar.post(v_wallets, v_requests, v_legs,
+        '{"INSUFFICIENT_FUNDS": "Insufficient credits to purchase this reward."}');
+
+    INSERT INTO public.collected_rewards (
+        reward_id, collector_id, price, transaction_id, collected_at)
+    SELECT (o.outcome ->> 'reward_id')::uuid, (o.outcome ->> 'owner_id')::uuid,
+        (o.outcome ->> 'price')::bigint, (o.outcome ->> 'transaction_id')::bigint, bursar.clock()
+    FROM unnest(v_outcomes) AS o (outcome)
+    WHERE o.outcome ->> 'status' = 'done' AND NOT (o.outcome ->> 'replayed')::boolean;
+    RETURN to_jsonb(v_outcomes);
+END
+$$;
+
+--
+-- Name: FUNCTION purchase_reward_batch(p_requests jsonb, p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) IS 'Handler of purchase_reward: answers the outcomes of the first few requests, or of all.';
+
+--
+-- Name: purchase_straight(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.purchase_straight(q jsonb) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_reward_id uuid;
+    v_collector_id text := lower(q ->> 'collector_id');
+    v_creator_id text;
+    v_price bigint;
+    v_wallets bursar.wallet_state[];
+    v_request bursar.request;
+    v_outcome jsonb;
+BEGIN
+    IF (bursar.is_uuid(q ->> 'reward_id') AND bursar.is_uuid(v_collector_id)
+        AND q ? 'key' AND jsonb_typeof(q -> 'key') = 'string'
+        AND bursar.is_printable(q ->> 'key', 255)
+        AND coalesce(q ->> 'principal', 'service') IN ('user', 'service', 'operator')
+        AND bursar.is_text(q -> 'actor')
+        AND coalesce(bursar.is_printable(q ->> 'actor', 255), true)
+        AND coalesce(jsonb_typeof(q -> 'expected_price'), 'null') = 'null'
+        AND (q -> 'caller' ->> 'role' = 'service_role' OR (q -> 'caller' ->> 'role' <> 'anon'
+            AND lower(q -> 'caller' ->> 'sub') = v_collector_id))) IS NOT TRUE
+    THEN
+        RETURN NULL;
+    END IF;
+    v_reward_id := (q ->> 'reward_id')::uuid;
+    SELECT creator_id INTO v_creator_id FROM public.rewards WHERE id = v_reward_id;
+    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
+        RETURN NULL;
+    END IF;
+
+    v_wallets := bursar.lock_credit(CASE WHEN v_collector_id < v_creator_id COLLATE "C"
+        THEN ARRAY[v_collector_id, v_creator_id]
+        ELSE ARRAY[v_creator_id, v_collector_id] END, true);
+    SELECT r.cost INTO v_price
+    FROM public.rewards AS r
+    WHERE r.id = v_reward_id AND r.is_active AND r.creator_id = v_creator_id::uuid
+        AND NOT EXISTS (SELECT FROM public.collected_rewards AS c
+            WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
+    IF v_price IS NULL THEN
+        RETURN NULL;
+    END IF;
+
+    v_request.verb := 'purchase_reward';
+    v_request.asset := 'credit';
+    v_request.owner_id := v_collector_id;
+    v_request.amount := v_price;
+    v_request.reason := 'reward ' || v_reward_id;
+    v_request.actor := coalesce(q ->> 'actor', q ->> 'principal', 'service');
+    v_request.claim := bursar.claim(v_collector_id, coalesce(q ->> 'principal', 'service'),
+        'purchase_reward', q ->> 'key');
+    v_request.fingerprint := bursar.fingerprint(v_reward_id || ' ');
+    v_request.extra := jsonb_build_object('reward_id', v_reward_id, 'price', v_price);
+    v_outcome := bursar.post_straight(v_wallets, v_request, v_creator_id, 'earned');
+    IF v_outcome IS NOT NULL THEN
+        INSERT INTO public.collected_rewards (
+            reward_id, collector_id, price, transaction_id, collected_at)
+        VALUES (v_reward_id, v_collector_id::uuid, v_price,
+            (v_outcome ->> 'transaction_id')::bigint, bursar.clock());
+    END IF;
+    RETURN v_outcome;
+END
+$$;
+
+--
+-- Name: FUNCTION purchase_straight(q jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.purchase_straight(q jsonb) IS 'A lone purchase where nothing is in the way; NULL where something is.';
+
+--
+-- Name: raise_refusal(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.raise_refusal(p_outcome jsonb) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_refusal bursar.refusal;
+BEGIN
+    IF p_outcome ->> 'status' = 'refused' THEN
+        SELECT * INTO STRICT v_refusal FROM bursar.refusal WHERE code = p_outcome ->> 'code';
+        RAISE EXCEPTION USING
+            ERRCODE = v_refusal.sqlstate,
+            MESSAGE = p_outcome ->> 'message',
+            DETAIL = (p_outcome -> 'details')::text,
+            HINT = v_refusal.hint;
+    END IF;
+    RETURN p_outcome;
+END
+$$;
+
+--
+-- Name: FUNCTION raise_refusal(p_outcome jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.raise_refusal(p_outcome jsonb) IS 'Raises a refused outcome with its SQLSTATE; returns a done one.';
+
+--
+-- Name: read_hold(bigint); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.read_hold(p_hold_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT to_jsonb(h) || jsonb_build_object(
+        'left', CASE h.status WHEN 'open' THEN h.amount - h.captured - h.released ELSE 0 END,
+        'lapsed', h.status = 'open' AND h.expires_at <= bursar.clock())
+    FROM bursar.hold AS h WHERE h.id = p_hold_id
+$$;
+
+--
+-- Name: FUNCTION read_hold(p_hold_id bigint); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.read_hold(p_hold_id bigint) IS 'One hold, and what is left of it.';
+
+--
+-- Name: read_instructions(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.read_instructions(p_requests jsonb) RETURNS bursar.instruction[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+RETURN (SELECT array_agg(ROW(
+    t.n, f.verb, w.owner_id, w.asset,
+    CASE WHEN c.field IS NULL THEN f.amount::bigint END,
+    coalesce(f.reason, f.verb), coalesce(f.actor, w.principal),
+    nullif(t.q -> 'metadata', 'null'),
+    CASE WHEN c.field IS NULL THEN bursar.claim(w.owner_id, w.principal, f.verb, f.key) END,
+    bursar.fingerprint(jsonb_build_array(f.verb, w.owner_id, w.asset, f.amount, w.to_owner_id,
+        f.bucket, f.hold_id, f.expires_in_seconds, f.over_run, f.final, f.transaction_id,
+        f.shortfall, f.wallet_status, f.external)::text),
+    w.to_owner_id, f.bucket,
+    CASE WHEN c.field IS NULL THEN f.hold_id::bigint END,
+    CASE WHEN c.field IS NULL THEN f.expires_in_seconds::integer END,
+    f.over_run,
+    CASE WHEN c.field IS NULL THEN f.final::boolean END,
+    CASE WHEN c.field IS NULL THEN f.transaction_id::bigint END,
+    f.shortfall, f.wallet_status, f.external,
+    CASE WHEN c.field IS NOT NULL THEN 'MALFORMED'
+        WHEN f.verb IN ('capture', 'release') AND h.id IS NULL THEN 'HOLD_NOT_FOUND'
+        WHEN f.verb = 'refund' AND p.id IS NULL THEN 'TRANSACTION_NOT_FOUND'
+        WHEN a.asset IS NULL THEN 'ASSET_NOT_FOUND'
+        WHEN f.verb IN ('transfer', 'capture') AND w.to_owner_id = w.owner_id
+            THEN 'SELF_TRANSFER' END,
+    CASE WHEN c.field IS NOT NULL THEN jsonb_build_object('field', c.field) END,
+    NULL, NULL, p.verb, p.amount)::bursar.instruction ORDER BY t.n)
+FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, n)
+CROSS JOIN LATERAL jsonb_to_record(
+    CASE jsonb_typeof(t.q) WHEN 'object' THEN jsonb_strip_nulls(t.q) ELSE '{}' END
+) AS f (verb text, owner_id text, asset text, amount jsonb, reason text, actor text,
+    metadata jsonb, key text, principal text, to_owner_id text, bucket text, hold_id jsonb,
+    expires_in_seconds jsonb, over_run text, final jsonb, transaction_id jsonb, shortfall text,
+    wallet_status text, external jsonb)
+-- Without the LIMITs the planner may read whole tables that were small when it planned.
+LEFT JOIN LATERAL (SELECT * FROM bursar.hold AS x WHERE f.verb IN ('capture', 'release')
+    AND x.id = CASE WHEN bursar.is_whole(f.hold_id, 1, 9007199254740991)
+        THEN f.hold_id::bigint END LIMIT 1) AS h ON true
+LEFT JOIN LATERAL (SELECT * FROM bursar.transaction AS x WHERE f.verb = 'refund'
+    AND x.id = CASE WHEN bursar.is_whole(f.transaction_id, 1, 9007199254740991)
+        THEN f.transaction_id::bigint END LIMIT 1) AS p ON true
+LEFT JOIN bursar.asset AS a ON a.asset = coalesce(h.asset, p.asset, f.asset)
+    AND a.asset NOT LIKE '%:owed'
+CROSS JOIN LATERAL (SELECT
+    coalesce(a.asset, f.asset) AS asset,
+    coalesce(f.principal, 'service') AS principal,
+    coalesce(h.owner_id, p.owner_id,
+        CASE a.owner_type WHEN 'uuid' THEN lower(f.owner_id) ELSE f.owner_id END) AS owner_id,
+    CASE a.owner_type WHEN 'uuid' THEN lower(f.to_owner_id) ELSE f.to_owner_id END AS to_owner_id
+    OFFSET 0
+) AS w
+CROSS JOIN LATERAL (SELECT CASE
+    WHEN jsonb_typeof(t.q) <> 'object' THEN 'request'
+    WHEN f.verb IS NULL OR f.verb NOT IN ('grant', 'spend', 'transfer', 'hold', 'capture',
+        'release', 'refund', 'adjust', 'freeze') THEN 'verb'
+    WHEN NOT bursar.is_text(t.q -> 'key') OR NOT bursar.is_printable(f.key, 255) THEN 'key'
+    WHEN w.principal NOT IN ('user', 'service', 'operator') THEN 'principal'
+    WHEN NOT bursar.is_text(t.q -> 'actor') OR NOT bursar.is_printable(f.actor, 255) THEN 'actor'
+    WHEN NOT bursar.is_text(t.q -> 'reason') OR length(f.reason) NOT BETWEEN 1 AND 200
+        THEN 'reason'
+    WHEN f.metadata IS NOT NULL AND (jsonb_typeof(f.metadata) <> 'object'
+        OR pg_column_size(t.q -> 'metadata') > 8192) THEN 'metadata'
+    -- The kernel's own entries of debts are told by their bucket.
+    WHEN f.bucket IS NOT NULL AND (f.verb NOT IN ('grant', 'spend', 'transfer')
+        OR NOT bursar.is_text(t.q -> 'bucket') OR f.bucket ~ '[^a-z_]' OR f.bucket = 'debt'
+        OR length(f.bucket) NOT BETWEEN 1 AND 30) THEN 'bucket'
+    WHEN f.verb NOT IN ('capture', 'release', 'refund') AND (f.owner_id IS NULL
+        OR NOT bursar.is_text(t.q -> 'owner_id')
+        OR NOT bursar.is_owner(f.owner_id, a.owner_type)) THEN 'owner_id'
+    WHEN f.verb NOT IN ('capture', 'release', 'refund')
+        AND (f.asset IS NULL OR NOT bursar.is_text(t.q -> 'asset')) THEN 'asset'
+    WHEN CASE WHEN f.verb IN ('capture', 'release')
+        THEN NOT bursar.is_whole(f.hold_id, 1, 9007199254740991)
+        ELSE f.hold_id IS NOT NULL END THEN 'hold_id'
+    WHEN CASE f.verb WHEN 'refund'
+        THEN NOT bursar.is_whole(f.transaction_id, 1, 9007199254740991)
+        ELSE f.transaction_id IS NOT NULL END THEN 'transaction_id'
+    WHEN f.verb = 'adjust' AND NOT (bursar.is_whole(f.amount, 1, 1000000000000000)
+        OR bursar.is_whole(f.amount, -1000000000000000, -1)) THEN 'amount'
+    WHEN f.verb IN ('grant', 'spend', 'transfer', 'hold')
+        AND NOT bursar.is_whole(f.amount, 1, 1000000000000000) THEN 'amount'
+    WHEN f.verb IN ('capture', 'release', 'refund') AND f.amount IS NOT NULL
+        AND NOT bursar.is_whole(f.amount, 1, 1000000000000000) THEN 'amount'
+    WHEN f.verb = 'freeze' AND f.amount IS NOT NULL THEN 'amount'
+    WHEN f.verb = 'transfer' AND f.to_owner_id IS NULL THEN 'to_owner_id'
+    WHEN f.to_owner_id IS NOT NULL AND (f.verb NOT IN ('transfer', 'capture')
+        OR NOT bursar.is_text(t.q -> 'to_owner_id')
+        OR NOT bursar.is_owner(f.to_owner_id, a.owner_type)) THEN 'to_owner_id'
+    WHEN f.expires_in_seconds IS NOT NULL AND (f.verb <> 'hold'
+        OR NOT bursar.is_whole(f.expires_in_seconds, 1, 86400)) THEN 'expires_in_seconds'
+    WHEN f.over_run IS NOT NULL AND (f.verb <> 'capture'
+        OR f.over_run NOT IN ('reject', 'cap', 'overdraft')) THEN 'over_run'
+    WHEN f.final IS NOT NULL AND (f.verb <> 'capture' OR jsonb_typeof(f.final) <> 'boolean')
+        THEN 'final'
+    WHEN f.shortfall IS NOT NULL AND (f.verb <> 'adjust'
+        OR f.shortfall NOT IN ('refuse', 'debt')) THEN 'shortfall'
+    WHEN CASE f.verb WHEN 'freeze'
+        THEN coalesce(f.wallet_status NOT IN ('open', 'frozen', 'closed'), true)
+        ELSE f.wallet_status IS NOT NULL END THEN 'wallet_status'
+    WHEN f.external IS NOT NULL AND (f.verb <> 'grant' OR NOT bursar.is_external(f.external))
+        THEN 'external'
+    END AS field
+    -- Without the OFFSET the planner would paste these checks into each place that asks for them.
+    OFFSET 0
+) AS c);
+END
+$$;
+
+--
+-- Name: FUNCTION read_instructions(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.read_instructions(p_requests jsonb) IS 'Reads and checks requests of ledger verbs.';
+
+--
+-- Name: read_parents(bursar.instruction[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.read_parents(p_in bursar.instruction[], p_wait boolean) RETURNS bursar.instruction[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    q bursar.instruction;
+    v_out bursar.instruction[];
+    v_known bursar.external_reference;
+BEGIN
+    -- Without waiting, what is locked belongs to wallets that are busy, and so are its requests.
+    IF p_wait THEN
+        PERFORM FROM bursar.hold
+        WHERE id IN (SELECT i.hold_id FROM unnest(p_in) AS i) ORDER BY id FOR NO KEY UPDATE;
+        PERFORM FROM bursar.transaction
+        WHERE id IN (SELECT i.transaction_id FROM unnest(p_in) AS i) ORDER BY id
+        FOR NO KEY UPDATE;
+    END IF;
+
+    FOREACH q IN ARRAY p_in LOOP
+        IF q.refusal IS NULL AND q.verb = 'hold' THEN
+            q.hold_id := nextval('bursar.hold_id_seq');
+        ELSIF q.refusal IS NULL AND q.hold_id IS NOT NULL THEN
+            q.hold_left := (SELECT CASE status WHEN 'open' THEN amount - captured - released
+                ELSE 0 END FROM bursar.hold WHERE id = q.hold_id);
+            IF q.over_run = 'cap' THEN
+                q.amount := least(q.amount, q.hold_left);
+            END IF;
+            q.amount := coalesce(q.amount, q.hold_left);
+            q.final := coalesce(q.final, true);
+            q.refusal := CASE
+                WHEN q.hold_left = 0 THEN 'HOLD_ENDED'
+                WHEN q.amount > q.hold_left AND coalesce(q.over_run, 'reject') = 'reject'
+                    THEN 'HOLD_EXCEEDED' END;
+            q.details := jsonb_build_object('hold_id', q.hold_id, 'left', q.hold_left);
+        ELSIF q.refusal IS NULL AND q.transaction_id IS NOT NULL THEN
+            q.refunded := (SELECT coalesce(sum(amount), 0) FROM bursar.transaction
+                WHERE corrects = q.transaction_id AND verb = 'refund');
+            q.amount := coalesce(q.amount, q.parent_amount - q.refunded);
+            q.refusal := CASE
+                WHEN q.parent_verb IN ('hold', 'release', 'expire', 'freeze', 'refund', 'adjust')
+                    THEN 'NOT_REFUNDABLE'
+                WHEN q.amount = 0 OR q.amount > q.parent_amount - q.refunded
+                    THEN 'REFUND_EXCEEDED' END;
+            q.details := jsonb_build_object('transaction_id', q.transaction_id,
+                'charged', q.parent_amount, 'refunded', q.refunded);
+        ELSIF q.refusal IS NULL AND q.external IS NOT NULL THEN
+            SELECT * INTO v_known FROM bursar.external_reference
+            WHERE provider = q.external ->> 'provider' AND account = q.external ->> 'account'
+                AND mode = q.external ->> 'mode' AND external_id = q.external ->> 'id';
+            IF FOUND THEN
+                -- The same grant again is a replay; write_parents answers it from what is known.
+                q.refusal := 'EXTERNAL_ID_TAKEN';
+                q.details := jsonb_build_object('external', q.external);
+                IF v_known.fingerprint = q.fingerprint THEN
+                    q.details := q.details || jsonb_build_object('known', v_known.outcome);
+                    q.claim := (SELECT claim FROM bursar.idempotency WHERE claim = q.claim);
+                END IF;
+            END IF;
+        END IF;
+        v_out := v_out || q;
+    END LOOP;
+    RETURN v_out;
+END
+$$;
+
+--
+-- Name: FUNCTION read_parents(p_in bursar.instruction[], p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.read_parents(p_in bursar.instruction[], p_wait boolean) IS 'Locks and reads the holds, parents and external ids that requests refer to.';
+
+--
+-- Name: read_purchases(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.read_purchases(p_requests jsonb) RETURNS bursar.purchase[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+RETURN (SELECT array_agg(ROW(
+    t.n, c.reward_id, c.collector_id, s.creator_id,
+    CASE WHEN m.field IS NULL THEN f.expected_price::bigint END,
+    coalesce(f.actor, f.principal, 'service'),
+    CASE WHEN m.field IS NULL THEN bursar.claim(
+        c.collector_id::text, coalesce(f.principal, 'service'), 'purchase_reward', f.key) END,
+    bursar.fingerprint(c.reward_id || ' ' || coalesce(f.expected_price::text, '')),
+    CASE WHEN m.field IS NOT NULL THEN 'MALFORMED'
+        WHEN f.caller ->> 'role' IS DISTINCT FROM 'service_role'
+            AND (f.caller ->> 'role' IS NOT DISTINCT FROM 'anon'
+                OR lower(f.caller ->> 'sub') IS DISTINCT FROM c.collector_id::text)
+            THEN 'NOT_AUTHORIZED'
+        WHEN s.id IS NULL THEN 'REWARD_NOT_FOUND'
+        WHEN s.creator_id = c.collector_id THEN 'SELF_PURCHASE' END,
+    jsonb_build_object('field', m.field))::bursar.purchase ORDER BY t.n)
+FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, n)
+CROSS JOIN LATERAL jsonb_to_record(
+    CASE jsonb_typeof(t.q) WHEN 'object' THEN jsonb_strip_nulls(t.q) ELSE '{}' END
+) AS f (reward_id text, collector_id text, expected_price jsonb, caller jsonb, key text,
+    principal text, actor text)
+CROSS JOIN LATERAL (SELECT CASE
+    WHEN f.reward_id IS NULL OR NOT bursar.is_uuid(f.reward_id) THEN 'reward_id'
+    WHEN f.collector_id IS NULL OR NOT bursar.is_uuid(f.collector_id) THEN 'collector_id'
+    WHEN f.expected_price IS NOT NULL
+        AND NOT bursar.is_whole(f.expected_price, 1, 1000000000000000) THEN 'expected_price'
+    WHEN NOT bursar.is_text(t.q -> 'key') OR NOT bursar.is_printable(f.key, 255) THEN 'key'
+    WHEN f.principal NOT IN ('user', 'service', 'operator') THEN 'principal'
+    WHEN NOT bursar.is_text(t.q -> 'actor') OR NOT bursar.is_printable(f.actor, 255)
+        THEN 'actor' END AS field
+    -- Without the OFFSET the planner would paste these checks into each place that asks for them.
+    OFFSET 0) AS m
+CROSS JOIN LATERAL (SELECT CASE WHEN m.field IS NULL THEN f.reward_id::uuid END AS reward_id,
+    CASE WHEN m.field IS NULL THEN f.collector_id::uuid END AS collector_id OFFSET 0) AS c
+LEFT JOIN LATERAL (SELECT r.id, r.creator_id FROM public.rewards AS r
+    WHERE r.id = c.reward_id LIMIT 1) AS s ON true);
+END
+$$;
+
+--
+-- Name: FUNCTION read_purchases(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.read_purchases(p_requests jsonb) IS 'Reads and checks requests to purchase rewards.';
+
+--
+-- Name: read_statement(text, text, bigint, integer); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.read_statement(p_owner_id text, p_asset text, p_before_seq bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 50) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'seq', s.seq, 'transaction_id', s.transaction_id, 'verb', t.verb, 'reason', t.reason,
+        'amount', s.amount, 'balance_after', s.balance_after, 'bucket', s.bucket,
+        'counterparties', (SELECT coalesce(jsonb_agg(DISTINCT o.owner_id), '[]')
+            FROM bursar.entry AS o WHERE o.transaction_id = s.transaction_id
+            AND o.owner_id <> s.owner_id),
+        'corrects', t.corrects, 'actor', t.actor, 'metadata', t.metadata,
+        'created_at', t.created_at) ORDER BY s.seq DESC), '[]')
+    FROM (
+        SELECT * FROM bursar.entry
+        WHERE asset = p_asset AND owner_id = bursar.canonical_owner(p_owner_id, p_asset)
+            AND seq < coalesce(p_before_seq, 9223372036854775807)
+        ORDER BY seq DESC
+        LIMIT least(greatest(p_limit, 1), 1000)
+    ) AS s
+    JOIN bursar.transaction AS t ON t.id = s.transaction_id
+$$;
+
+--
+-- Name: FUNCTION read_statement(p_owner_id text, p_asset text, p_before_seq bigint, p_limit integer); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.read_statement(p_owner_id text, p_asset text, p_before_seq bigint, p_limit integer) IS 'One page of a wallet''s statement, newest first.';
+
+--
+-- Name: read_transaction(bigint); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.read_transaction(p_transaction_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT to_jsonb(t) || jsonb_build_object(
+        'entries', (SELECT coalesce(jsonb_agg(
+            to_jsonb(e) - 'transaction_id' ORDER BY e.line), '[]')
+            FROM bursar.entry AS e WHERE e.transaction_id = t.id),
+        'corrected_by', (SELECT coalesce(jsonb_agg(c.id ORDER BY c.id), '[]')
+            FROM bursar.transaction AS c WHERE c.corrects = t.id))
+    FROM bursar.transaction AS t WHERE t.id = p_transaction_id
+$$;
+
+--
+-- Name: FUNCTION read_transaction(p_transaction_id bigint); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.read_transaction(p_transaction_id bigint) IS 'One transaction, with its entries.';
+
+--
+-- Name: read_wallet(text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_asset bursar.asset;
+    v_wallet bursar.wallet_state;
+BEGIN
+    SELECT * INTO v_asset FROM bursar.asset WHERE asset = p_asset AND asset NOT LIKE '%:owed';
+    IF NOT FOUND OR NOT bursar.is_owner(p_owner_id, v_asset.owner_type) THEN
+        RETURN NULL;
+    END IF;
+    v_wallet := bursar.look_asset(p_asset, p_owner_id);
+    IF v_wallet.owner_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN jsonb_build_object('owner_id', v_wallet.owner_id, 'asset', p_asset,
+        'balance', v_wallet.balance, 'held', v_wallet.held,
+        'available', v_wallet.balance - v_wallet.held,
+        'owed', coalesce((SELECT balance FROM bursar.wallet
+            WHERE asset = p_asset || ':owed' AND owner_id = v_wallet.owner_id), 0),
+        'status', v_wallet.status, 'seq', v_wallet.seq);
+END
+$$;
+
+--
+-- Name: FUNCTION read_wallet(p_owner_id text, p_asset text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) IS 'What one wallet holds now.';
+
+--
+-- Name: record_metrics(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.record_metrics(p_rows jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    INSERT INTO bursar.metric_minute AS m
+    SELECT date_trunc('minute', r.minute), r.process, r.verb, r.outcome, r.requests,
+        r.duration_ms_sum, r.duration_ms_max, coalesce(r.buckets, '{}')
+    FROM jsonb_to_recordset(p_rows) AS r (minute timestamptz, process text, verb text, outcome text,
+        requests bigint, duration_ms_sum double precision, duration_ms_max double precision,
+        buckets jsonb)
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (minute, process, verb, outcome) DO UPDATE SET
+        requests = m.requests + EXCLUDED.requests,
+        duration_ms_sum = m.duration_ms_sum + EXCLUDED.duration_ms_sum,
+        duration_ms_max = greatest(m.duration_ms_max, EXCLUDED.duration_ms_max),
+        buckets = (
+            SELECT coalesce(jsonb_object_agg(b.bound, b.count), '{}') FROM (
+                SELECT u.key AS bound, sum(u.value::bigint) AS count
+                FROM (SELECT * FROM jsonb_each_text(m.buckets)
+                    UNION ALL SELECT * FROM jsonb_each_text(EXCLUDED.buckets)) AS u
+                GROUP BY u.key) AS b)
+$$;
+
+--
+-- Name: FUNCTION record_metrics(p_rows jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.record_metrics(p_rows jsonb) IS 'Adds what a process counted to its minutes.';
+
+--
+-- Name: record_raw(text, text, bigint, bigint, bigint, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.record_raw(p_asset text, p_owner_id text, p_amount bigint, p_seq bigint, p_balance bigint, p_reason text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_id bigint := nextval('bursar.transaction_id_seq');
+BEGIN
+    INSERT INTO bursar.transaction (
+        id, verb, asset, owner_id, amount, reason, actor, created_at)
+    VALUES (v_id, 'adjust', p_asset, p_owner_id, p_amount, p_reason,
+        'sql:' || bursar.caller_role(), bursar.clock());
+    INSERT INTO bursar.entry
+    VALUES (v_id, 1, p_asset, p_owner_id, p_amount, p_seq, p_balance, 'adjusted'),
+        (v_id, 2, p_asset, 'system:adjustment', -p_amount, NULL, NULL, 'adjusted');
+    RETURN v_id;
+END
+$$;
+
+--
+-- Name: FUNCTION record_raw(p_asset text, p_owner_id text, p_amount bigint, p_seq bigint, p_balance bigint, p_reason text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.record_raw(p_asset text, p_owner_id text, p_amount bigint, p_seq bigint, p_balance bigint, p_reason text) IS 'Records a change of a balance that plain SQL made.';
+
+--
+-- Name: record_raw_insert(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.record_raw_insert() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_asset CONSTANT text := coalesce(nullif(TG_ARGV[0], ''), to_jsonb(NEW) ->> 'asset');
+    v_owner_id CONSTANT text := to_jsonb(NEW) ->> TG_ARGV[1];
+    v_balance CONSTANT bigint := (to_jsonb(NEW) ->> TG_ARGV[2])::bigint;
+    v_seq bigint := (SELECT coalesce(max(seq), 0) FROM bursar.entry
+        WHERE owner_id = v_owner_id AND asset = v_asset AND seq IS NOT NULL);
+BEGIN
+    IF v_balance <> 0 THEN
+        v_seq := v_seq + 1;
+        PERFORM bursar.record_raw(
+            v_asset, v_owner_id, v_balance, v_seq, v_balance, 'inserted by SQL');
+    END IF;
+    IF v_seq <> NEW.bursar_seq THEN
+        PERFORM bursar.write_asset(v_asset, ARRAY[ROW(
+            v_asset, v_owner_id, v_balance, 0, v_seq, NEW.bursar_status)::bursar.wallet_state]);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION record_raw_insert(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.record_raw_insert() IS 'Trigger of every store: the entry of an opening balance.';
+
+--
+-- Name: record_raw_write(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.record_raw_write() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_row CONSTANT jsonb := CASE TG_OP WHEN 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END;
+    v_asset CONSTANT text := coalesce(nullif(TG_ARGV[0], ''), v_row ->> 'asset');
+    v_owner_id CONSTANT text := v_row ->> TG_ARGV[1];
+    v_balance bigint := (v_row ->> TG_ARGV[2])::bigint;
+    v_change bigint;
+BEGIN
+    -- Operators go on working while changes are paused; everybody else stops here.
+    IF NOT pg_has_role(bursar.caller_role(), 'bursar_operator', 'MEMBER')
+        AND NOT bursar.enter_gate()
+    THEN
+        PERFORM bursar.raise_refusal(bursar.refused(lower(TG_OP), 'DEGRADED'));
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        -- A wallet that was deleted and comes back goes on where its entries ended.
+        NEW.bursar_held := 0;
+        NEW.bursar_seq := (SELECT coalesce(max(seq), 0) FROM bursar.entry
+            WHERE owner_id = v_owner_id AND asset = v_asset AND seq IS NOT NULL)
+            + (v_balance <> 0)::integer;
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        IF OLD.bursar_held > 0 THEN
+            RAISE EXCEPTION 'The wallet of % has an open hold and cannot be deleted.', v_owner_id
+                USING ERRCODE = 'restrict_violation', HINT = 'Release its holds first.';
+        END IF;
+        IF v_balance <> 0 THEN
+            PERFORM bursar.record_raw(
+                v_asset, v_owner_id, -v_balance, OLD.bursar_seq + 1, 0, 'deleted by SQL');
+        END IF;
+        RETURN OLD;
+    END IF;
+
+    IF to_jsonb(OLD) ->> TG_ARGV[1] IS DISTINCT FROM v_owner_id THEN
+        RAISE EXCEPTION 'A wallet cannot change its owner.'
+            USING ERRCODE = 'restrict_violation', HINT = 'Use bursar.transfer.';
+    END IF;
+    v_change := v_balance - (to_jsonb(OLD) ->> TG_ARGV[2])::bigint;
+    IF v_change <> 0 THEN
+        NEW.bursar_seq := OLD.bursar_seq + 1;
+        PERFORM bursar.record_raw(
+            v_asset, v_owner_id, v_change, NEW.bursar_seq, v_balance, 'updated by SQL');
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION record_raw_write(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.record_raw_write() IS 'Trigger of every store: turns a raw change of a balance into an entry.';
+
+--
+-- Name: refund(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.refund(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'refund'))
+$$;
+
+--
+-- Name: FUNCTION refund(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.refund(p_requests jsonb) IS 'Takes charges or grants back; a batch.';
+
+--
+-- Name: refuse_change(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% of %.% is refused: its rows are append-only.',
+        TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation',
+        HINT = 'Correct with a new transaction: bursar.refund or bursar.adjust.';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_change(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.refuse_change() IS 'Trigger: rows of this table are append-only.';
+
+--
+-- Name: refuse_raw_write(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.refuse_raw_write() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'Role % may not write balances of %.', current_user, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege',
+        HINT = 'Balances are changed through functions such as purchase_reward.';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_raw_write(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.refuse_raw_write() IS 'Trigger of every store: refuses writers who are neither operator nor service.';
+
+--
+-- Name: refuse_truncate(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.refuse_truncate() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'TRUNCATE of % is refused: it holds wallets.', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation', HINT = 'DELETE rows; each deletion becomes an entry.';
+END
+$$;
+
+--
+-- Name: FUNCTION refuse_truncate(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.refuse_truncate() IS 'Trigger of every store: refuses TRUNCATE.';
+
+--
+-- Name: refused(text, text, jsonb, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.refused(p_verb text, p_code text, p_details jsonb DEFAULT NULL::jsonb, p_sentence text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT jsonb_build_object(
+        'status', 'refused',
+        'verb', p_verb,
+        'code', r.code,
+        'message', r.code || ': ' || coalesce(p_sentence, r.sentence),
+        'details', coalesce(p_details, '{}'),
+        'replayed', false)
+    FROM bursar.refusal AS r
+    WHERE r.code = p_code
+$$;
+
+--
+-- Name: FUNCTION refused(p_verb text, p_code text, p_details jsonb, p_sentence text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.refused(p_verb text, p_code text, p_details jsonb, p_sentence text) IS 'A refusal as an outcome.';
+
+--
+-- Name: refused_all(jsonb, text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.refused_all(p_requests jsonb, p_code text, p_verb text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT jsonb_agg(bursar.refused(coalesce(p_verb, q ->> 'verb'), p_code) ORDER BY i)
+    FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, i)
+$$;
+
+--
+-- Name: FUNCTION refused_all(p_requests jsonb, p_code text, p_verb text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.refused_all(p_requests jsonb, p_code text, p_verb text) IS 'One refusal for every request of a batch.';
+
+--
+-- Name: register_asset(text, regclass, name, name, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.register_asset(p_asset text, p_store regclass DEFAULT NULL::regclass, p_owner_column name DEFAULT NULL::name, p_balance_column name DEFAULT NULL::name, p_debt_policy text DEFAULT 'repay_first'::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_owner_type text := 'text';
+    v_balance_max bigint := 1000000000000000000;
+BEGIN
+    IF p_store IS NOT NULL THEN
+        SELECT CASE format_type(atttypid, NULL) WHEN 'uuid' THEN 'uuid' ELSE 'text' END
+        INTO STRICT v_owner_type FROM pg_attribute
+        WHERE attrelid = p_store AND attname = p_owner_column AND NOT attisdropped;
+        SELECT CASE format_type(atttypid, NULL) WHEN 'integer' THEN 2147483647
+            ELSE v_balance_max END
+        INTO STRICT v_balance_max FROM pg_attribute
+        WHERE attrelid = p_store AND attname = p_balance_column AND NOT attisdropped
+            AND format_type(atttypid, NULL) IN ('integer', 'bigint');
+    END IF;
+    INSERT INTO bursar.asset (
+        asset, store, owner_column, owner_type, balance_column, balance_max, debt_policy)
+    VALUES (p_asset, p_store, p_owner_column, v_owner_type, p_balance_column, v_balance_max,
+        p_debt_policy), (p_asset || ':owed', NULL, NULL, 'text', NULL, 1000000000000000000,
+        p_debt_policy)
+    ON CONFLICT (asset) DO NOTHING;
+    IF p_store IS NOT NULL THEN
+        PERFORM bursar.guard_store(p_asset);
+    END IF;
+    PERFORM bursar.build_stores();
+END
+$$;
+
+--
+-- Name: FUNCTION register_asset(p_asset text, p_store regclass, p_owner_column name, p_balance_column name, p_debt_policy text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.register_asset(p_asset text, p_store regclass, p_owner_column name, p_balance_column name, p_debt_policy text) IS 'Registers an asset and the table and column that hold its balances.';
+
+--
+-- Name: release(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.release(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'release'))
+$$;
+
+--
+-- Name: FUNCTION release(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.release(p_requests jsonb) IS 'Gives back what holds set aside; a batch.';
+
+--
+-- Name: spend(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.spend(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'spend'))
+$$;
+
+--
+-- Name: FUNCTION spend(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.spend(p_requests jsonb) IS 'Takes amounts from wallets; a batch.';
+
+--
+-- Name: stop_at_closed_gate(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.stop_at_closed_gate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT bursar.enter_gate() THEN
+        PERFORM bursar.raise_refusal(bursar.refused(lower(TG_OP), 'DEGRADED'));
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION stop_at_closed_gate(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.stop_at_closed_gate() IS 'Trigger: refuses a write while changes are paused.';
+
+--
+-- Name: transfer(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.transfer(p_requests jsonb) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'transfer'))
+$$;
+
+--
+-- Name: FUNCTION transfer(p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.transfer(p_requests jsonb) IS 'Moves amounts between wallets; a batch.';
+
+--
+-- Name: with_verb(jsonb, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.with_verb(p_requests jsonb, p_verb text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT CASE jsonb_typeof(p_requests) WHEN 'array' THEN (
+        SELECT jsonb_agg(CASE jsonb_typeof(q) WHEN 'object'
+            THEN q || jsonb_build_object('verb', p_verb) ELSE q END ORDER BY i)
+        FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, i)) END
+$$;
+
+--
+-- Name: FUNCTION with_verb(p_requests jsonb, p_verb text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.with_verb(p_requests jsonb, p_verb text) IS 'Writes a verb into each request of a batch.';
+
+--
+-- Name: write_asset(text, bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.write_asset(p_asset text, p_states bursar.wallet_state[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM CASE p_asset
+        WHEN 'credit' THEN bursar.write_credit(p_states)
+        WHEN 'credit:owed' THEN bursar.write_credit_owed(p_states)
+    END;
+END
+$$;
+
+--
+-- Name: FUNCTION write_asset(p_asset text, p_states bursar.wallet_state[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.write_asset(p_asset text, p_states bursar.wallet_state[]) IS 'Generated: chooses the store of an asset.';
+
+--
+-- Name: write_credit(bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.write_credit(p_states bursar.wallet_state[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE public.user_credits AS w SET balance = s.balance::bigint, bursar_held = s.held, bursar_seq = s.seq,
+        bursar_status = s.status
+    FROM unnest(p_states) AS s
+    WHERE  w.user_id = s.owner_id::uuid AND s.asset = 'credit';
+END
+$$;
+
+--
+-- Name: FUNCTION write_credit(p_states bursar.wallet_state[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.write_credit(p_states bursar.wallet_state[]) IS 'Generated: wallets of asset credit live in public.user_credits.';
+
+--
+-- Name: write_credit_owed(bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.write_credit_owed(p_states bursar.wallet_state[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE wallet AS w SET balance = s.balance::bigint, bursar_held = s.held, bursar_seq = s.seq,
+        bursar_status = s.status
+    FROM unnest(p_states) AS s
+    WHERE w.asset = 'credit:owed' AND w.owner_id = s.owner_id::text AND s.asset = 'credit:owed';
+END
+$$;
+
+--
+-- Name: FUNCTION write_credit_owed(p_states bursar.wallet_state[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.write_credit_owed(p_states bursar.wallet_state[]) IS 'Generated: wallets of asset credit:owed live in wallet.';
+
+--
+-- Name: write_parents(bursar.instruction[], jsonb[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes jsonb[]) RETURNS jsonb[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    q bursar.instruction;
+    v_now CONSTANT timestamptz := bursar.clock();
+    v_outcomes jsonb[] := p_outcomes;
+    v_outcome jsonb;
+    v_taken bigint;
+    v_freed bigint;
+    v_external integer[];
+    v_written integer;
+BEGIN
+    FOREACH q IN ARRAY p_in LOOP
+        EXIT WHEN q.n > cardinality(v_outcomes);
+        v_outcome := v_outcomes[q.n];
+        IF v_outcome #> '{details,known}' IS NOT NULL THEN
+            v_outcomes[q.n] := (v_outcome #> '{details,known}') || '{"replayed": true}';
+        END IF;
+        CONTINUE WHEN v_outcome ->> 'status' = 'refused' OR (v_outcome ->> 'replayed')::boolean;
+        IF q.verb = 'hold' THEN
+            INSERT INTO bursar.hold (id, transaction_id, asset, owner_id, amount, reason, actor,
+                metadata, expires_at, created_at)
+            VALUES (q.hold_id, (v_outcome ->> 'transaction_id')::bigint, q.asset, q.owner_id,
+                q.amount, q.reason, q.actor, q.metadata,
+                v_now + make_interval(secs => coalesce(q.expires_in_seconds, 3600)), v_now);
+        ELSIF q.verb IN ('capture', 'release') THEN
+            v_taken := CASE q.verb WHEN 'capture' THEN least(q.amount, q.hold_left) ELSE 0 END;
+            v_freed := CASE WHEN q.verb = 'release' THEN q.amount
+                WHEN q.final THEN q.hold_left - v_taken ELSE 0 END;
+            UPDATE bursar.hold SET captured = captured + v_taken, released = released + v_freed,
+                status = CASE WHEN v_taken + v_freed < q.hold_left THEN 'open'
+                    WHEN q.verb = 'capture' THEN 'captured' ELSE 'released' END,
+                ended_at = CASE WHEN v_taken + v_freed = q.hold_left THEN v_now END
+            WHERE id = q.hold_id;
+        ELSIF q.external IS NOT NULL THEN
+            v_external := v_external || q.n;
+        END IF;
+    END LOOP;
+    IF v_external IS NOT NULL THEN
+        INSERT INTO bursar.external_reference
+        SELECT e.external ->> 'provider', e.external ->> 'account', e.external ->> 'mode',
+            e.external ->> 'id', e.owner_id, (v_outcomes[e.n] ->> 'transaction_id')::bigint,
+            e.fingerprint, v_outcomes[e.n], v_now
+        FROM unnest(p_in) AS e WHERE e.n = ANY (v_external)
+        ORDER BY 1, 2, 3, 4
+        ON CONFLICT (provider, account, mode, external_id) DO NOTHING;
+        GET DIAGNOSTICS v_written = ROW_COUNT;
+        IF v_written < cardinality(v_external) THEN
+            RAISE EXCEPTION 'An external id of this batch was taken meanwhile.'
+                USING ERRCODE = 'UBX02';
+        END IF;
+    END IF;
+    RETURN v_outcomes;
+END
+$$;
+
+--
+-- Name: FUNCTION write_parents(p_in bursar.instruction[], p_outcomes jsonb[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes jsonb[]) IS 'Writes holds and external ids after a batch was posted.';
+
+--
+-- Name: write_wallets(bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.write_wallets(p_states bursar.wallet_state[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_asset text;
+BEGIN
+    FOR v_asset IN SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1 LOOP
+        PERFORM bursar.write_asset(v_asset, p_states);
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION write_wallets(p_states bursar.wallet_state[]); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.write_wallets(p_states bursar.wallet_state[]) IS 'Writes the states of locked wallets to where they live.';
+
+--
+-- Name: create_reward(text, text, bigint, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid DEFAULT auth.uid()) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_caller CONSTANT jsonb := bursar.caller();
+    v_id uuid;
+BEGIN
+    IF p_creator_id IS NULL OR (v_caller ->> 'role' <> 'service_role'
+        AND v_caller ->> 'sub' IS DISTINCT FROM p_creator_id::text)
+    THEN
+        PERFORM bursar.raise_refusal(bursar.refused('create_reward', 'NOT_AUTHORIZED'));
+    END IF;
+    IF p_cost IS NULL OR p_cost NOT BETWEEN 1 AND 1000000000000000 THEN
+        PERFORM bursar.raise_refusal(
+            bursar.refused('create_reward', 'MALFORMED', '{"field": "p_cost"}'));
+    ELSIF coalesce(length(p_name), 0) NOT BETWEEN 1 AND 200 THEN
+        PERFORM bursar.raise_refusal(
+            bursar.refused('create_reward', 'MALFORMED', '{"field": "p_name"}'));
+    ELSIF length(p_description) > 2000 THEN
+        PERFORM bursar.raise_refusal(
+            bursar.refused('create_reward', 'MALFORMED', '{"field": "p_description"}'));
+    END IF;
+    INSERT INTO public.rewards (creator_id, name, description, cost)
+    VALUES (p_creator_id, p_name, coalesce(p_description, ''), p_cost)
+    RETURNING id INTO v_id;
+    RETURN v_id;
+END
+$$;
+
+--
+-- Name: FUNCTION create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid) IS 'Puts a reward on sale and answers its id.';
+
+--
+-- Name: prevent_negative_balance(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.prevent_negative_balance() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'Balance cannot be negative: %.% would become %.',
+        TG_TABLE_NAME, TG_ARGV[0], to_jsonb(NEW) ->> TG_ARGV[0]
+        USING ERRCODE = 'check_violation',
+        HINT = 'Take no more than the wallet has.';
+END
+$$;
+
+--
+-- Name: FUNCTION prevent_negative_balance(); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.prevent_negative_balance() IS 'Trigger: refuses a negative balance in words.';
+
+--
+-- Name: purchase_bounty(uuid, uuid); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.purchase_bounty(p_bounty_id uuid, p_collector_id uuid) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT public.purchase_reward(p_bounty_id, p_collector_id)
+$$;
+
+--
+-- Name: FUNCTION purchase_bounty(p_bounty_id uuid, p_collector_id uuid); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.purchase_bounty(p_bounty_id uuid, p_collector_id uuid) IS 'The older name of purchase_reward.';
+
+--
+-- Name: purchase_reward(uuid, uuid, bigint); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint DEFAULT NULL::bigint) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+    SELECT bursar.raise_refusal(bursar.purchase_reward(jsonb_build_array(jsonb_build_object(
+        'reward_id', p_reward_id,
+        'collector_id', p_collector_id,
+        'expected_price', p_expected_price,
+        'caller', bursar.caller(),
+        'actor', 'sql:' || bursar.caller_role()))) -> 0)
+$$;
+
+--
+-- Name: FUNCTION purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint) IS 'Charges the collector, credits the creator, records the collection. Raises where refused.';
+
+--
+-- Name: asset; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.asset (
+    asset text NOT NULL,
+    store regclass,
+    owner_column name,
+    owner_type text DEFAULT 'text'::text NOT NULL,
+    balance_column name,
+    balance_max bigint DEFAULT '1000000000000000000'::bigint NOT NULL,
+    debt_policy text DEFAULT 'repay_first'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT asset_debt_policy CHECK ((debt_policy = ANY (ARRAY['repay_first'::text, 'repay_by_hand'::text]))),
+    CONSTRAINT asset_name CHECK ((asset ~ '^[a-z][a-z0-9_]{0,39}(:owed)?$'::text)),
+    CONSTRAINT asset_owner_type CHECK ((owner_type = ANY (ARRAY['text'::text, 'uuid'::text])))
+);
+
+--
+-- Name: TABLE asset; Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON TABLE bursar.asset IS 'One row per unit of value, with the table and column in which its balances live.';
+
+--
+-- Name: wallet; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.wallet (
+    asset text NOT NULL,
+    owner_id text NOT NULL,
+    balance bigint DEFAULT 0 NOT NULL,
+    bursar_held bigint DEFAULT 0 NOT NULL,
+    bursar_seq bigint DEFAULT 0 NOT NULL,
+    bursar_status text DEFAULT 'open'::text NOT NULL,
+    CONSTRAINT wallet_balance_covers_held CHECK (((bursar_held >= 0) AND (bursar_held <= balance))),
+    CONSTRAINT wallet_balance_non_negative CHECK ((balance >= 0)),
+    CONSTRAINT wallet_bursar_status CHECK ((bursar_status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))
+)
+WITH (fillfactor='70');
+
+--
+-- Name: user_credits; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.user_credits (
+    user_id uuid NOT NULL,
+    balance bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    bursar_held bigint DEFAULT 0 NOT NULL,
+    bursar_seq bigint DEFAULT 0 NOT NULL,
+    bursar_status text DEFAULT 'open'::text NOT NULL,
+    CONSTRAINT user_credits_balance_covers_held CHECK ((((bursar_held >= 0) AND (bursar_held <= balance)) AND (bursar_status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))),
+    CONSTRAINT user_credits_balance_non_negative CHECK ((balance >= 0))
+)
+WITH (fillfactor='70');
+
+--
+-- Name: balance; Type: VIEW; Schema: bursar; Owner: -
+--
+
+CREATE VIEW bursar.balance WITH (security_invoker='true') AS
+ SELECT 'credit'::text AS asset,
+    (user_credits.user_id)::text AS owner_id,
+    user_credits.balance,
+    user_credits.bursar_held AS held,
+    (user_credits.balance - user_credits.bursar_held) AS available,
+    user_credits.bursar_seq AS seq,
+    user_credits.bursar_status AS status
+   FROM public.user_credits
+  WHERE true
+UNION ALL
+ SELECT 'credit:owed'::text AS asset,
+    wallet.owner_id,
+    wallet.balance,
+    wallet.bursar_held AS held,
+    (wallet.balance - wallet.bursar_held) AS available,
+    wallet.bursar_seq AS seq,
+    wallet.bursar_status AS status
+   FROM bursar.wallet
+  WHERE (wallet.asset = 'credit:owed'::text);
+
+--
+-- Name: VIEW balance; Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON VIEW bursar.balance IS 'Every wallet, wherever it lives.';
+
+--
+-- Name: external_reference; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.external_reference (
+    provider text NOT NULL,
+    account text NOT NULL,
+    mode text NOT NULL,
+    external_id text NOT NULL,
+    owner_id text NOT NULL,
+    transaction_id bigint NOT NULL,
+    fingerprint bytea NOT NULL,
+    outcome jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT external_reference_mode CHECK ((mode = ANY (ARRAY['live'::text, 'test'::text])))
+);
+
+--
+-- Name: gate; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.gate (
+    only_row boolean DEFAULT true NOT NULL,
+    degraded boolean DEFAULT false NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    changed_by text DEFAULT ''::text NOT NULL,
+    changed_at timestamp with time zone,
+    CONSTRAINT gate_only_row CHECK (only_row)
+);
+
+--
+-- Name: hold; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.hold (
+    id bigint NOT NULL,
+    transaction_id bigint NOT NULL,
+    asset text NOT NULL,
+    owner_id text NOT NULL,
+    amount bigint NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    released bigint DEFAULT 0 NOT NULL,
+    expired bigint DEFAULT 0 NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    metadata jsonb,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT hold_amount_positive CHECK ((amount > 0)),
+    CONSTRAINT hold_captured_non_negative CHECK ((captured >= 0)),
+    CONSTRAINT hold_ended CHECK (((status = 'open'::text) = (ended_at IS NULL))),
+    CONSTRAINT hold_expired_non_negative CHECK ((expired >= 0)),
+    CONSTRAINT hold_released_non_negative CHECK ((released >= 0)),
+    CONSTRAINT hold_status CHECK ((status = ANY (ARRAY['open'::text, 'captured'::text, 'released'::text, 'expired'::text]))),
+    CONSTRAINT hold_sum CHECK (((((captured + released) + expired) <= amount) AND ((status = 'open'::text) = (((captured + released) + expired) < amount))))
+)
+WITH (fillfactor='70');
+
+--
+-- Name: hold_id_seq; Type: SEQUENCE; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.hold ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME bursar.hold_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: metric_minute; Type: TABLE; Schema: bursar; Owner: -
+--
+
+CREATE TABLE bursar.metric_minute (
+    minute timestamp with time zone NOT NULL,
+    process text NOT NULL,
+    verb text NOT NULL,
+    outcome text NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    duration_ms_sum double precision DEFAULT 0 NOT NULL,
+    duration_ms_max double precision DEFAULT 0 NOT NULL,
+    buckets jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+--
+-- Name: refusal; Type: VIEW; Schema: bursar; Owner: -
+--
+
+CREATE VIEW bursar.refusal WITH (security_invoker='true') AS
+ SELECT column1 AS precedence,
+    column2 AS code,
+    column3 AS sqlstate,
+    column4 AS http_status,
+    column5 AS remembered,
+    column6 AS sentence,
+    column7 AS hint
+   FROM (VALUES (1,'DEGRADED'::text,'UB003'::text,503,false,'Changes are paused for maintenance; reading goes on.'::text,'Try again later with the same key.'::text), (2,'MALFORMED'::text,'UB001'::text,422,false,'The request cannot be read.'::text,'Correct the field named in the details and send the request again.'::text), (3,'NOT_AUTHORIZED'::text,'UB002'::text,403,false,'You may not do this on behalf of somebody else.'::text,'Sign in as the owner, or call with the service role.'::text), (4,'IDEMPOTENCY_MISMATCH'::text,'UB006'::text,422,false,'This idempotency key was used before with another request.'::text,'Use a new key for a new request.'::text), (5,'HOLD_NOT_FOUND'::text,'UB012'::text,404,false,'There is no such hold.'::text,'Correct the hold''s id.'::text), (6,'TRANSACTION_NOT_FOUND'::text,'UB013'::text,404,false,'There is no such transaction.'::text,'Correct the transaction''s id.'::text), (7,'ASSET_NOT_FOUND'::text,'UB010'::text,404,true,'There is no such asset.'::text,'Register the asset first, or correct its name.'::text), (8,'REWARD_NOT_FOUND'::text,'UB014'::text,404,true,'This reward does not exist.'::text,'Reload the list of rewards.'::text), (9,'SELF_TRANSFER'::text,'UB021'::text,422,true,'A wallet cannot pay itself.'::text,'Name another wallet as the payee.'::text), (10,'SELF_PURCHASE'::text,'UB020'::text,403,true,'Cannot purchase your own reward.'::text,'Choose a reward that somebody else created.'::text), (11,'ALREADY_COLLECTED'::text,'UB022'::text,409,true,'You have already collected this reward.'::text,'Find it in your collected rewards.'::text), (12,'REWARD_INACTIVE'::text,'UB023'::text,409,true,'This reward is not on sale.'::text,'Reload the list of rewards.'::text), (13,'PRICE_CHANGED'::text,'UB024'::text,409,true,'The price changed since you saw it.'::text,'Show the new price and ask again.'::text), (14,'HOLD_ENDED'::text,'UB030'::text,409,true,'This hold has already ended.'::text,'Look at the hold: it was captured, released or has expired.'::text), (15,'HOLD_EXCEEDED'::text,'UB031'::text,409,true,'More would be captured than the hold has left.'::text,'Capture no more than what is left, or choose an over-run policy.'::text), (16,'NOT_REFUNDABLE'::text,'UB032'::text,409,true,'This transaction moved nothing that could be refunded.'::text,'Refund the transaction that charged the wallet.'::text), (17,'REFUND_EXCEEDED'::text,'UB033'::text,409,true,'More would be refunded than was charged.'::text,'Refund no more than what is left of the charge.'::text), (18,'EXTERNAL_ID_TAKEN'::text,'UB007'::text,409,true,'This external transaction was credited before.'::text,'Look the transaction up by its external id; it is credited only once.'::text), (19,'BUSY'::text,'UB004'::text,503,false,'Too many requests want the same wallet right now.'::text,'Send the same request again with the same key after a moment.'::text), (20,'WALLET_NOT_FOUND'::text,'UB011'::text,404,true,'There is no such wallet.'::text,'Grant something to the owner first, or correct the owner''s id.'::text), (21,'WALLET_CLOSED'::text,'UB041'::text,403,true,'This wallet is closed.'::text,'Use another wallet.'::text), (22,'WALLET_FROZEN'::text,'UB040'::text,403,true,'This wallet is frozen.'::text,'Ask the operator why, and to open it again.'::text), (23,'WALLET_NOT_EMPTY'::text,'UB042'::text,409,true,'A wallet with a balance, a hold or a debt cannot be closed.'::text,'Empty the wallet first.'::text), (24,'INSUFFICIENT_FUNDS'::text,'UB050'::text,402,true,'Not enough is available in this wallet.'::text,'Add credits, then try again with a new key.'::text), (25,'BALANCE_LIMIT'::text,'UB051'::text,409,true,'The balance would grow beyond what this wallet can hold.'::text,'Move something out of the wallet first.'::text)) "*VALUES*";
+
+--
+-- Name: VIEW refusal; Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON VIEW bursar.refusal IS 'The ways to be refused, in order of precedence.';
+
+--
+-- Name: statement; Type: VIEW; Schema: bursar; Owner: -
+--
+
+CREATE VIEW bursar.statement WITH (security_invoker='true') AS
+ SELECT e.owner_id,
+    e.asset,
+    e.seq,
+    e.amount,
+    e.balance_after,
+    e.bucket,
+    e.transaction_id,
+    t.verb,
+    t.reason,
+    t.corrects,
+    t.created_at
+   FROM (bursar.entry e
+     JOIN bursar.transaction t ON ((t.id = e.transaction_id)))
+  WHERE (e.seq IS NOT NULL);
+
+--
+-- Name: VIEW statement; Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON VIEW bursar.statement IS 'Every entry of every wallet, with its transaction.';
+
+--
+-- Name: transaction_id_seq; Type: SEQUENCE; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.transaction ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME bursar.transaction_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: release; Type: TABLE; Schema: bursar_meta; Owner: -
+--
+
+CREATE TABLE bursar_meta.release (
+    release bigint NOT NULL,
+    direction text NOT NULL,
+    rooms text[],
+    bursar_version text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    applied_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT release_direction_check CHECK ((direction = ANY (ARRAY['up'::text, 'down'::text])))
+);
+
+--
+-- Name: COLUMN release.rooms; Type: COMMENT; Schema: bursar_meta; Owner: -
+--
+
+COMMENT ON COLUMN bursar_meta.release.rooms IS 'The rooms that were chosen; NULL means all there are. The latest row decides for later runs.';
+
+--
+-- Name: routine; Type: TABLE; Schema: bursar_meta; Owner: -
+--
+
+CREATE TABLE bursar_meta.routine (
+    path text NOT NULL,
+    release bigint NOT NULL,
+    checksum text,
+    text text,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT routine_check CHECK (((checksum IS NULL) = (text IS NULL)))
+);
+
+--
+-- Name: step; Type: TABLE; Schema: bursar_meta; Owner: -
+--
+
+CREATE TABLE bursar_meta.step (
+    number integer NOT NULL,
+    name text NOT NULL,
+    room text NOT NULL,
+    checksum text NOT NULL,
+    release bigint NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    applied_by text DEFAULT SESSION_USER NOT NULL,
+    duration_ms bigint NOT NULL,
+    CONSTRAINT step_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT step_number_check CHECK ((number > 0))
+);
+
+--
+-- Name: collected_rewards; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.collected_rewards (
+    reward_id uuid NOT NULL,
+    collector_id uuid NOT NULL,
+    price bigint NOT NULL,
+    transaction_id bigint NOT NULL,
+    collected_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: credit_transactions; Type: VIEW; Schema: public; Owner: -
+--
+
+CREATE VIEW public.credit_transactions WITH (security_invoker='true') AS
+ SELECT c.user_id,
+    e.amount,
+    t.verb AS type,
+    t.reason,
+    t.id AS reference,
+    e.balance_after,
+    t.created_at
+   FROM ((public.user_credits c
+     JOIN bursar.entry e ON (((e.owner_id = (c.user_id)::text) AND (e.asset = 'credit'::text) AND (e.seq IS NOT NULL))))
+     JOIN bursar.transaction t ON ((t.id = e.transaction_id)));
+
+--
+-- Name: VIEW credit_transactions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON VIEW public.credit_transactions IS 'Entries of credit wallets, with their transactions.';
+
+--
+-- Name: rewards; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.rewards (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    creator_id uuid NOT NULL,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    cost bigint NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT rewards_cost_range CHECK (((cost >= 1) AND (cost <= '1000000000000000'::bigint))),
+    CONSTRAINT rewards_description_length CHECK ((length(description) <= 2000)),
+    CONSTRAINT rewards_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)))
+);
+
+--
+-- Name: asset asset_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.asset
+    ADD CONSTRAINT asset_pkey PRIMARY KEY (asset);
+
+--
+-- Name: asset asset_store_key; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.asset
+    ADD CONSTRAINT asset_store_key UNIQUE (store);
+
+--
+-- Name: entry entry_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (transaction_id, line);
+
+--
+-- Name: external_reference external_reference_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.external_reference
+    ADD CONSTRAINT external_reference_pkey PRIMARY KEY (provider, account, mode, external_id);
+
+--
+-- Name: gate gate_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.gate
+    ADD CONSTRAINT gate_pkey PRIMARY KEY (only_row);
+
+--
+-- Name: hold hold_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (id);
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (claim);
+
+--
+-- Name: metric_minute metric_minute_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.metric_minute
+    ADD CONSTRAINT metric_minute_pkey PRIMARY KEY (minute, process, verb, outcome);
+
+--
+-- Name: transaction transaction_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.transaction
+    ADD CONSTRAINT transaction_pkey PRIMARY KEY (id);
+
+--
+-- Name: wallet wallet_pkey; Type: CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.wallet
+    ADD CONSTRAINT wallet_pkey PRIMARY KEY (asset, owner_id);
+
+--
+-- Name: release release_pkey; Type: CONSTRAINT; Schema: bursar_meta; Owner: -
+--
+
+ALTER TABLE ONLY bursar_meta.release
+    ADD CONSTRAINT release_pkey PRIMARY KEY (release);
+
+--
+-- Name: routine routine_pkey; Type: CONSTRAINT; Schema: bursar_meta; Owner: -
+--
+
+ALTER TABLE ONLY bursar_meta.routine
+    ADD CONSTRAINT routine_pkey PRIMARY KEY (path, release);
+
+--
+-- Name: step step_name_key; Type: CONSTRAINT; Schema: bursar_meta; Owner: -
+--
+
+ALTER TABLE ONLY bursar_meta.step
+    ADD CONSTRAINT step_name_key UNIQUE (name);
+
+--
+-- Name: step step_pkey; Type: CONSTRAINT; Schema: bursar_meta; Owner: -
+--
+
+ALTER TABLE ONLY bursar_meta.step
+    ADD CONSTRAINT step_pkey PRIMARY KEY (number);
+
+--
+-- Name: collected_rewards collected_rewards_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.collected_rewards
+    ADD CONSTRAINT collected_rewards_pkey PRIMARY KEY (collector_id, reward_id);
+
+--
+-- Name: rewards rewards_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rewards
+    ADD CONSTRAINT rewards_pkey PRIMARY KEY (id);
+
+--
+-- Name: user_credits user_credits_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_credits
+    ADD CONSTRAINT user_credits_pkey PRIMARY KEY (user_id);
+
+--
+-- Name: entry_wallet_seq_key; Type: INDEX; Schema: bursar; Owner: -
+--
+
+CREATE UNIQUE INDEX entry_wallet_seq_key ON bursar.entry USING btree (owner_id, asset, seq) WHERE (seq IS NOT NULL);
+
+--
+-- Name: hold_open_expires_at_idx; Type: INDEX; Schema: bursar; Owner: -
+--
+
+CREATE INDEX hold_open_expires_at_idx ON bursar.hold USING btree (expires_at) WHERE (status = 'open'::text);
+
+--
+-- Name: hold_open_wallet_idx; Type: INDEX; Schema: bursar; Owner: -
+--
+
+CREATE INDEX hold_open_wallet_idx ON bursar.hold USING btree (owner_id, asset) WHERE (status = 'open'::text);
+
+--
+-- Name: transaction_corrects_idx; Type: INDEX; Schema: bursar; Owner: -
+--
+
+CREATE INDEX transaction_corrects_idx ON bursar.transaction USING btree (corrects) WHERE (corrects IS NOT NULL);
+
+--
+-- Name: collected_rewards_collected_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX collected_rewards_collected_at_idx ON public.collected_rewards USING brin (collected_at);
+
+--
+-- Name: collected_rewards_reward_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX collected_rewards_reward_id_idx ON public.collected_rewards USING btree (reward_id);
+
+--
+-- Name: rewards_active_created_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX rewards_active_created_at_idx ON public.rewards USING btree (created_at DESC) WHERE is_active;
+
+--
+-- Name: rewards_creator_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX rewards_creator_id_idx ON public.rewards USING btree (creator_id);
+
+--
+-- Name: wallet a_bursar_writers_delete; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW WHEN (((old.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+
+--
+-- Name: wallet a_bursar_writers_insert; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW WHEN (((new.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+
+--
+-- Name: wallet a_bursar_writers_update; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, owner_id, bursar_held, bursar_seq, bursar_status ON bursar.wallet FOR EACH STATEMENT WHEN ((NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text)))) EXECUTE FUNCTION bursar.refuse_raw_write();
+
+--
+-- Name: entry append_only; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.entry FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
+
+--
+-- Name: external_reference append_only; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.external_reference FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
+
+--
+-- Name: transaction append_only; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON bursar.transaction FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change();
+
+--
+-- Name: wallet enforce_non_negative_balance; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER enforce_non_negative_balance BEFORE INSERT OR UPDATE ON bursar.wallet FOR EACH ROW WHEN ((new.balance < 0)) EXECUTE FUNCTION public.prevent_negative_balance('balance');
+
+--
+-- Name: wallet zz_bursar_raw_delete; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW EXECUTE FUNCTION bursar.record_raw_write('', 'owner_id', 'balance');
+
+--
+-- Name: wallet zz_bursar_raw_insert; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW EXECUTE FUNCTION bursar.record_raw_write('', 'owner_id', 'balance');
+
+--
+-- Name: wallet zz_bursar_raw_inserted; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON bursar.wallet FOR EACH ROW EXECUTE FUNCTION bursar.record_raw_insert('', 'owner_id', 'balance');
+
+--
+-- Name: wallet zz_bursar_raw_update; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON bursar.wallet FOR EACH ROW WHEN ((((new.balance IS DISTINCT FROM old.balance) AND (new.bursar_seq = old.bursar_seq)) OR (new.owner_id IS DISTINCT FROM old.owner_id))) EXECUTE FUNCTION bursar.record_raw_write('', 'owner_id', 'balance');
+
+--
+-- Name: wallet zz_bursar_truncate; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_truncate BEFORE TRUNCATE ON bursar.wallet FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_truncate();
+
+--
+-- Name: rewards a_bursar_gate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER a_bursar_gate BEFORE INSERT OR DELETE OR UPDATE ON public.rewards FOR EACH STATEMENT EXECUTE FUNCTION bursar.stop_at_closed_gate();
+
+--
+-- Name: user_credits a_bursar_writers_delete; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_credits FOR EACH ROW WHEN (((old.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+
+--
+-- Name: user_credits a_bursar_writers_insert; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_credits FOR EACH ROW WHEN (((new.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+
+--
+-- Name: user_credits a_bursar_writers_update; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, user_id, bursar_held, bursar_seq, bursar_status ON public.user_credits FOR EACH STATEMENT WHEN ((NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text)))) EXECUTE FUNCTION bursar.refuse_raw_write();
+
+--
+-- Name: user_credits enforce_non_negative_balance; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER enforce_non_negative_balance BEFORE INSERT OR UPDATE ON public.user_credits FOR EACH ROW WHEN ((new.balance < 0)) EXECUTE FUNCTION public.prevent_negative_balance('balance');
+
+--
+-- Name: user_credits zz_bursar_raw_delete; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_delete BEFORE DELETE ON public.user_credits FOR EACH ROW EXECUTE FUNCTION bursar.record_raw_write('credit', 'user_id', 'balance');
+
+--
+-- Name: user_credits zz_bursar_raw_insert; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_insert BEFORE INSERT ON public.user_credits FOR EACH ROW EXECUTE FUNCTION bursar.record_raw_write('credit', 'user_id', 'balance');
+
+--
+-- Name: user_credits zz_bursar_raw_inserted; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON public.user_credits FOR EACH ROW EXECUTE FUNCTION bursar.record_raw_insert('credit', 'user_id', 'balance');
+
+--
+-- Name: user_credits zz_bursar_raw_update; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON public.user_credits FOR EACH ROW WHEN ((((new.balance IS DISTINCT FROM old.balance) AND (new.bursar_seq = old.bursar_seq)) OR (new.user_id IS DISTINCT FROM old.user_id))) EXECUTE FUNCTION bursar.record_raw_write('credit', 'user_id', 'balance');
+
+--
+-- Name: user_credits zz_bursar_truncate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_truncate BEFORE TRUNCATE ON public.user_credits FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_truncate();
+
+--
+-- Name: wallet wallet_asset_fkey; Type: FK CONSTRAINT; Schema: bursar; Owner: -
+--
+
+ALTER TABLE ONLY bursar.wallet
+    ADD CONSTRAINT wallet_asset_fkey FOREIGN KEY (asset) REFERENCES bursar.asset(asset);
+
+--
+-- Name: routine routine_release_fkey; Type: FK CONSTRAINT; Schema: bursar_meta; Owner: -
+--
+
+ALTER TABLE ONLY bursar_meta.routine
+    ADD CONSTRAINT routine_release_fkey FOREIGN KEY (release) REFERENCES bursar_meta.release(release);
+
+--
+-- Name: step step_release_fkey; Type: FK CONSTRAINT; Schema: bursar_meta; Owner: -
+--
+
+ALTER TABLE ONLY bursar_meta.step
+    ADD CONSTRAINT step_release_fkey FOREIGN KEY (release) REFERENCES bursar_meta.release(release);
+
+--
+-- Name: collected_rewards collected_rewards_reward_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.collected_rewards
+    ADD CONSTRAINT collected_rewards_reward_id_fkey FOREIGN KEY (reward_id) REFERENCES public.rewards(id);
+
+--
+-- Name: asset; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.asset ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: entry; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.entry ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: entry entry_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY entry_read ON bursar.entry FOR SELECT TO authenticated USING ((owner_id = ( SELECT (auth.uid())::text AS uid)));
+
+--
+-- Name: external_reference; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.external_reference ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: gate; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.gate ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: hold; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.hold ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: idempotency; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.idempotency ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: metric_minute; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.metric_minute ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: asset service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.asset FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: entry service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.entry FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: external_reference service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.external_reference FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: gate service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.gate FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: hold service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.hold FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: idempotency service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.idempotency FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: metric_minute service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.metric_minute FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: transaction service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.transaction FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: wallet service_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY service_read ON bursar.wallet FOR SELECT TO service_role, bursar_operator, bursar_service USING (true);
+
+--
+-- Name: transaction; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.transaction ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: transaction transaction_read; Type: POLICY; Schema: bursar; Owner: -
+--
+
+CREATE POLICY transaction_read ON bursar.transaction FOR SELECT TO authenticated USING ((EXISTS ( SELECT
+   FROM bursar.entry e
+  WHERE ((e.transaction_id = transaction.id) AND (e.owner_id = ( SELECT (auth.uid())::text AS uid))))));
+
+--
+-- Name: wallet; Type: ROW SECURITY; Schema: bursar; Owner: -
+--
+
+ALTER TABLE bursar.wallet ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: collected_rewards; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.collected_rewards ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: collected_rewards collected_rewards_read; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY collected_rewards_read ON public.collected_rewards FOR SELECT TO authenticated USING ((collector_id = ( SELECT auth.uid() AS uid)));
+
+--
+-- Name: collected_rewards collected_rewards_service; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY collected_rewards_service ON public.collected_rewards FOR SELECT TO service_role, bursar_operator USING (true);
+
+--
+-- Name: rewards; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.rewards ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: rewards rewards_change; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rewards_change ON public.rewards FOR UPDATE TO authenticated USING ((creator_id = ( SELECT auth.uid() AS uid))) WITH CHECK ((creator_id = ( SELECT auth.uid() AS uid)));
+
+--
+-- Name: rewards rewards_create; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rewards_create ON public.rewards FOR INSERT TO authenticated WITH CHECK ((creator_id = ( SELECT auth.uid() AS uid)));
+
+--
+-- Name: rewards rewards_read; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rewards_read ON public.rewards FOR SELECT TO anon USING (is_active);
+
+--
+-- Name: rewards rewards_read_own; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rewards_read_own ON public.rewards FOR SELECT TO authenticated USING ((is_active OR (creator_id = ( SELECT auth.uid() AS uid)) OR (EXISTS ( SELECT
+   FROM public.collected_rewards c
+  WHERE ((c.reward_id = rewards.id) AND (c.collector_id = ( SELECT auth.uid() AS uid)))))));
+
+--
+-- Name: rewards rewards_service; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY rewards_service ON public.rewards TO service_role, bursar_operator USING (true) WITH CHECK (true);
+
+--
+-- Name: user_credits; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.user_credits ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: user_credits user_credits_read; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY user_credits_read ON public.user_credits FOR SELECT TO authenticated USING ((user_id = ( SELECT auth.uid() AS uid)));
+
+--
+-- Name: user_credits user_credits_service; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY user_credits_service ON public.user_credits TO service_role, bursar_operator USING (true) WITH CHECK (true);
+
+--
+-- Name: SCHEMA auth; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA auth TO anon;
+GRANT USAGE ON SCHEMA auth TO authenticated;
+GRANT USAGE ON SCHEMA auth TO service_role;
+GRANT USAGE ON SCHEMA auth TO bursar_service;
+GRANT USAGE ON SCHEMA auth TO bursar_operator;
+
+--
+-- Name: SCHEMA bursar; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA bursar TO anon;
+GRANT USAGE ON SCHEMA bursar TO authenticated;
+GRANT USAGE ON SCHEMA bursar TO service_role;
+GRANT USAGE ON SCHEMA bursar TO bursar_service;
+GRANT USAGE ON SCHEMA bursar TO bursar_operator;
+
+--
+-- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA public TO anon;
+GRANT USAGE ON SCHEMA public TO authenticated;
+GRANT USAGE ON SCHEMA public TO service_role;
+GRANT USAGE ON SCHEMA public TO bursar_service;
+GRANT USAGE ON SCHEMA public TO bursar_operator;
+
+--
+-- Name: TABLE entry; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.entry TO authenticated;
+GRANT SELECT ON TABLE bursar.entry TO service_role;
+GRANT SELECT ON TABLE bursar.entry TO bursar_service;
+GRANT SELECT ON TABLE bursar.entry TO bursar_operator;
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.idempotency TO service_role;
+GRANT SELECT ON TABLE bursar.idempotency TO bursar_service;
+GRANT SELECT ON TABLE bursar.idempotency TO bursar_operator;
+
+--
+-- Name: TABLE transaction; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.transaction TO service_role;
+GRANT SELECT ON TABLE bursar.transaction TO bursar_service;
+GRANT SELECT ON TABLE bursar.transaction TO bursar_operator;
+
+--
+-- Name: COLUMN transaction.id; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT(id) ON TABLE bursar.transaction TO authenticated;
+
+--
+-- Name: COLUMN transaction.verb; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT(verb) ON TABLE bursar.transaction TO authenticated;
+
+--
+-- Name: COLUMN transaction.asset; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT(asset) ON TABLE bursar.transaction TO authenticated;
+
+--
+-- Name: COLUMN transaction.reason; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT(reason) ON TABLE bursar.transaction TO authenticated;
+
+--
+-- Name: COLUMN transaction.corrects; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT(corrects) ON TABLE bursar.transaction TO authenticated;
+
+--
+-- Name: COLUMN transaction.created_at; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT(created_at) ON TABLE bursar.transaction TO authenticated;
+
+--
+-- Name: FUNCTION jwt(); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.jwt() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.jwt() TO anon;
+GRANT ALL ON FUNCTION auth.jwt() TO authenticated;
+GRANT ALL ON FUNCTION auth.jwt() TO service_role;
+GRANT ALL ON FUNCTION auth.jwt() TO bursar_service;
+GRANT ALL ON FUNCTION auth.jwt() TO bursar_operator;
+
+--
+-- Name: FUNCTION role(); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.role() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.role() TO anon;
+GRANT ALL ON FUNCTION auth.role() TO authenticated;
+GRANT ALL ON FUNCTION auth.role() TO service_role;
+GRANT ALL ON FUNCTION auth.role() TO bursar_service;
+GRANT ALL ON FUNCTION auth.role() TO bursar_operator;
+
+--
+-- Name: FUNCTION uid(); Type: ACL; Schema: auth; Owner: -
+--
+
+REVOKE ALL ON FUNCTION auth.uid() FROM PUBLIC;
+GRANT ALL ON FUNCTION auth.uid() TO anon;
+GRANT ALL ON FUNCTION auth.uid() TO authenticated;
+GRANT ALL ON FUNCTION auth.uid() TO service_role;
+GRANT ALL ON FUNCTION auth.uid() TO bursar_service;
+GRANT ALL ON FUNCTION auth.uid() TO bursar_operator;
+
+--
+-- Name: FUNCTION adjust(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.adjust(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.adjust(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.adjust(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION adjust_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.adjust_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION attach_guards(p_asset text, p_store regclass, p_owner_column name, p_balance_column name); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.attach_guards(p_asset text, p_store regclass, p_owner_column name, p_balance_column name) FROM PUBLIC;
+
+--
+-- Name: FUNCTION attempt(p_handler text, p_requests jsonb, p_verb text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION batch(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.batch(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.batch(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.batch(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION build_choice(p_verb text, p_parameters text, p_returns text, p_branches text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.build_choice(p_verb text, p_parameters text, p_returns text, p_branches text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION build_handlers(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.build_handlers() FROM PUBLIC;
+
+--
+-- Name: FUNCTION build_store(p jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.build_store(p jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION build_stores(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.build_stores() FROM PUBLIC;
+
+--
+-- Name: FUNCTION caller(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.caller() FROM PUBLIC;
+
+--
+-- Name: FUNCTION caller_role(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.caller_role() FROM PUBLIC;
+
+--
+-- Name: FUNCTION canonical_owner(p_owner_id text, p_asset text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.canonical_owner(p_owner_id text, p_asset text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION capture(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.capture(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.capture(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.capture(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION capture_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.capture_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION carry_out(p_requests jsonb, p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION claim(p_owner_id text, p_principal text, p_verb text, p_key text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.claim(p_owner_id text, p_principal text, p_verb text, p_key text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION clock(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.clock() FROM PUBLIC;
+
+--
+-- Name: FUNCTION count_before_repeat(p_n integer[], p_names text[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint) FROM PUBLIC;
+
+--
+-- Name: FUNCTION enter_gate(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.enter_gate() FROM PUBLIC;
+
+--
+-- Name: FUNCTION expire_holds(p_limit integer); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.expire_holds(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.expire_holds(p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION bursar.expire_holds(p_limit integer) TO bursar_service;
+
+--
+-- Name: FUNCTION expire_lapsed(p_states bursar.wallet_state[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.expire_lapsed(p_states bursar.wallet_state[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION explain(p_owner_id text, p_asset text, p_limit integer); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.explain(p_owner_id text, p_asset text, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.explain(p_owner_id text, p_asset text, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION bursar.explain(p_owner_id text, p_asset text, p_limit integer) TO bursar_service;
+GRANT ALL ON FUNCTION bursar.explain(p_owner_id text, p_asset text, p_limit integer) TO bursar_operator;
+
+--
+-- Name: FUNCTION fingerprint(p_fields text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.fingerprint(p_fields text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION forget_asset(p_asset text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.forget_asset(p_asset text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION "freeze"(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar."freeze"(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar."freeze"(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar."freeze"(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION freeze_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.freeze_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION "grant"(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar."grant"(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar."grant"(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar."grant"(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION grant_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.grant_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION guard_store(p_asset text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.guard_store(p_asset text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION handle(p_handler text, p_requests jsonb, p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION hold(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.hold(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.hold(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.hold(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION hold_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.hold_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_printable(p_value text, p_max integer); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.is_printable(p_value text, p_max integer) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_text(p_value jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.is_text(p_value jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_external(p_value jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.is_external(p_value jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_uuid(p_value text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.is_uuid(p_value text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_owner(p_owner_id text, p_owner_type text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_whole(p_value jsonb, p_min bigint, p_max bigint); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.is_whole(p_value jsonb, p_min bigint, p_max bigint) FROM PUBLIC;
+
+--
+-- Name: FUNCTION refund_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.refund_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION release_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.release_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION spend_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.spend_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION transfer_legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.transfer_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION legs(q bursar.instruction); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lock_asset(p_asset text, p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_asset(p_asset text, p_owner_ids text[], p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lock_credit(p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_credit(p_owner_ids text[], p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lock_credit_owed(p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION look_asset(p_asset text, p_owner_id text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.look_asset(p_asset text, p_owner_id text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION look_credit(p_owner_id text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.look_credit(p_owner_id text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION look_credit_owed(p_owner_id text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.look_credit_owed(p_owner_id text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION open_asset(p_asset text, p_owner_ids text[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.open_asset(p_asset text, p_owner_ids text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION open_credit(p_owner_ids text[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.open_credit(p_owner_ids text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION open_credit_owed(p_owner_ids text[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.open_credit_owed(p_owner_ids text[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION open_wallets(p_wallets jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.open_wallets(p_wallets jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION prune_idempotency(p_keep interval, p_limit integer); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.prune_idempotency(p_keep interval, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.prune_idempotency(p_keep interval, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION bursar.prune_idempotency(p_keep interval, p_limit integer) TO bursar_service;
+
+--
+-- Name: FUNCTION purchase_reward(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.purchase_reward(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.purchase_reward(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.purchase_reward(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION purchase_reward_batch(p_requests jsonb, p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION purchase_straight(q jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.purchase_straight(q jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION raise_refusal(p_outcome jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.raise_refusal(p_outcome jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION read_hold(p_hold_id bigint); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.read_hold(p_hold_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.read_hold(p_hold_id bigint) TO service_role;
+GRANT ALL ON FUNCTION bursar.read_hold(p_hold_id bigint) TO bursar_service;
+GRANT ALL ON FUNCTION bursar.read_hold(p_hold_id bigint) TO bursar_operator;
+
+--
+-- Name: FUNCTION read_instructions(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.read_instructions(p_requests jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION read_parents(p_in bursar.instruction[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.read_parents(p_in bursar.instruction[], p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION read_purchases(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.read_purchases(p_requests jsonb) FROM PUBLIC;
+
+--
+-- Name: FUNCTION read_statement(p_owner_id text, p_asset text, p_before_seq bigint, p_limit integer); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.read_statement(p_owner_id text, p_asset text, p_before_seq bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.read_statement(p_owner_id text, p_asset text, p_before_seq bigint, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION bursar.read_statement(p_owner_id text, p_asset text, p_before_seq bigint, p_limit integer) TO bursar_service;
+GRANT ALL ON FUNCTION bursar.read_statement(p_owner_id text, p_asset text, p_before_seq bigint, p_limit integer) TO bursar_operator;
+
+--
+-- Name: FUNCTION read_transaction(p_transaction_id bigint); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.read_transaction(p_transaction_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.read_transaction(p_transaction_id bigint) TO service_role;
+GRANT ALL ON FUNCTION bursar.read_transaction(p_transaction_id bigint) TO bursar_service;
+GRANT ALL ON FUNCTION bursar.read_transaction(p_transaction_id bigint) TO bursar_operator;
+
+--
+-- Name: FUNCTION read_wallet(p_owner_id text, p_asset text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) TO service_role;
+GRANT ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) TO bursar_service;
+GRANT ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) TO bursar_operator;
+
+--
+-- Name: FUNCTION record_metrics(p_rows jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.record_metrics(p_rows jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.record_metrics(p_rows jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.record_metrics(p_rows jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION record_raw(p_asset text, p_owner_id text, p_amount bigint, p_seq bigint, p_balance bigint, p_reason text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.record_raw(p_asset text, p_owner_id text, p_amount bigint, p_seq bigint, p_balance bigint, p_reason text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION record_raw_insert(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.record_raw_insert() FROM PUBLIC;
+
+--
+-- Name: FUNCTION record_raw_write(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.record_raw_write() FROM PUBLIC;
+
+--
+-- Name: FUNCTION refund(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.refund(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.refund(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.refund(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION refuse_change(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.refuse_change() FROM PUBLIC;
+
+--
+-- Name: FUNCTION refuse_raw_write(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.refuse_raw_write() FROM PUBLIC;
+
+--
+-- Name: FUNCTION refuse_truncate(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.refuse_truncate() FROM PUBLIC;
+
+--
+-- Name: FUNCTION refused(p_verb text, p_code text, p_details jsonb, p_sentence text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.refused(p_verb text, p_code text, p_details jsonb, p_sentence text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION refused_all(p_requests jsonb, p_code text, p_verb text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.refused_all(p_requests jsonb, p_code text, p_verb text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION register_asset(p_asset text, p_store regclass, p_owner_column name, p_balance_column name, p_debt_policy text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.register_asset(p_asset text, p_store regclass, p_owner_column name, p_balance_column name, p_debt_policy text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION release(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.release(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.release(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.release(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION spend(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.spend(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.spend(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.spend(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION stop_at_closed_gate(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.stop_at_closed_gate() FROM PUBLIC;
+
+--
+-- Name: FUNCTION transfer(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.transfer(p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.transfer(p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.transfer(p_requests jsonb) TO bursar_service;
+
+--
+-- Name: FUNCTION with_verb(p_requests jsonb, p_verb text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.with_verb(p_requests jsonb, p_verb text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION write_asset(p_asset text, p_states bursar.wallet_state[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.write_asset(p_asset text, p_states bursar.wallet_state[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION write_credit(p_states bursar.wallet_state[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.write_credit(p_states bursar.wallet_state[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION write_credit_owed(p_states bursar.wallet_state[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.write_credit_owed(p_states bursar.wallet_state[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION write_parents(p_in bursar.instruction[], p_outcomes jsonb[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes jsonb[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION write_wallets(p_states bursar.wallet_state[]); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.write_wallets(p_states bursar.wallet_state[]) FROM PUBLIC;
+
+--
+-- Name: FUNCTION create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION public.create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid) TO service_role;
+GRANT ALL ON FUNCTION public.create_reward(p_name text, p_description text, p_cost bigint, p_creator_id uuid) TO bursar_service;
+
+--
+-- Name: FUNCTION prevent_negative_balance(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.prevent_negative_balance() FROM PUBLIC;
+
+--
+-- Name: FUNCTION purchase_bounty(p_bounty_id uuid, p_collector_id uuid); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.purchase_bounty(p_bounty_id uuid, p_collector_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.purchase_bounty(p_bounty_id uuid, p_collector_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION public.purchase_bounty(p_bounty_id uuid, p_collector_id uuid) TO service_role;
+GRANT ALL ON FUNCTION public.purchase_bounty(p_bounty_id uuid, p_collector_id uuid) TO bursar_service;
+
+--
+-- Name: FUNCTION purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint) TO authenticated;
+GRANT ALL ON FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint) TO service_role;
+GRANT ALL ON FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_expected_price bigint) TO bursar_service;
+
+--
+-- Name: TABLE asset; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.asset TO service_role;
+GRANT SELECT ON TABLE bursar.asset TO bursar_service;
+GRANT SELECT ON TABLE bursar.asset TO bursar_operator;
+
+--
+-- Name: TABLE wallet; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.wallet TO service_role;
+GRANT SELECT ON TABLE bursar.wallet TO bursar_service;
+GRANT SELECT ON TABLE bursar.wallet TO bursar_operator;
+
+--
+-- Name: TABLE user_credits; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.user_credits TO authenticated;
+GRANT SELECT,DELETE ON TABLE public.user_credits TO service_role;
+GRANT SELECT,DELETE ON TABLE public.user_credits TO bursar_operator;
+
+--
+-- Name: COLUMN user_credits.user_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE public.user_credits TO service_role;
+GRANT INSERT(user_id),UPDATE(user_id) ON TABLE public.user_credits TO bursar_operator;
+
+--
+-- Name: COLUMN user_credits.balance; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(balance),UPDATE(balance) ON TABLE public.user_credits TO service_role;
+GRANT INSERT(balance),UPDATE(balance) ON TABLE public.user_credits TO bursar_operator;
+
+--
+-- Name: COLUMN user_credits.created_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE public.user_credits TO service_role;
+GRANT INSERT(created_at),UPDATE(created_at) ON TABLE public.user_credits TO bursar_operator;
+
+--
+-- Name: TABLE balance; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.balance TO service_role;
+GRANT SELECT ON TABLE bursar.balance TO bursar_operator;
+
+--
+-- Name: TABLE external_reference; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.external_reference TO service_role;
+GRANT SELECT ON TABLE bursar.external_reference TO bursar_service;
+GRANT SELECT ON TABLE bursar.external_reference TO bursar_operator;
+
+--
+-- Name: TABLE gate; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.gate TO service_role;
+GRANT SELECT ON TABLE bursar.gate TO bursar_service;
+GRANT SELECT ON TABLE bursar.gate TO bursar_operator;
+
+--
+-- Name: TABLE hold; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.hold TO service_role;
+GRANT SELECT ON TABLE bursar.hold TO bursar_service;
+GRANT SELECT ON TABLE bursar.hold TO bursar_operator;
+
+--
+-- Name: TABLE metric_minute; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.metric_minute TO service_role;
+GRANT SELECT ON TABLE bursar.metric_minute TO bursar_service;
+GRANT SELECT ON TABLE bursar.metric_minute TO bursar_operator;
+
+--
+-- Name: TABLE refusal; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.refusal TO service_role;
+GRANT SELECT ON TABLE bursar.refusal TO bursar_service;
+GRANT SELECT ON TABLE bursar.refusal TO bursar_operator;
+
+--
+-- Name: TABLE statement; Type: ACL; Schema: bursar; Owner: -
+--
+
+GRANT SELECT ON TABLE bursar.statement TO authenticated;
+GRANT SELECT ON TABLE bursar.statement TO service_role;
+GRANT SELECT ON TABLE bursar.statement TO bursar_service;
+GRANT SELECT ON TABLE bursar.statement TO bursar_operator;
+
+--
+-- Name: TABLE collected_rewards; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.collected_rewards TO authenticated;
+GRANT SELECT ON TABLE public.collected_rewards TO service_role;
+GRANT SELECT ON TABLE public.collected_rewards TO bursar_operator;
+
+--
+-- Name: TABLE credit_transactions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.credit_transactions TO authenticated;
+GRANT SELECT ON TABLE public.credit_transactions TO service_role;
+GRANT SELECT ON TABLE public.credit_transactions TO bursar_operator;
+
+--
+-- Name: TABLE rewards; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.rewards TO anon;
+GRANT SELECT ON TABLE public.rewards TO authenticated;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rewards TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rewards TO bursar_operator;
+
+--
+-- Name: COLUMN rewards.creator_id; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(creator_id) ON TABLE public.rewards TO authenticated;
+
+--
+-- Name: COLUMN rewards.name; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(name),UPDATE(name) ON TABLE public.rewards TO authenticated;
+
+--
+-- Name: COLUMN rewards.description; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(description),UPDATE(description) ON TABLE public.rewards TO authenticated;
+
+--
+-- Name: COLUMN rewards.cost; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(cost),UPDATE(cost) ON TABLE public.rewards TO authenticated;
+
+--
+-- Name: COLUMN rewards.is_active; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT INSERT(is_active),UPDATE(is_active) ON TABLE public.rewards TO authenticated;
+
+--
+-- PostgreSQL database dump complete
+--
