@@ -146,13 +146,19 @@ def test_twenty_at_once_buy_one(visit: Open) -> None:
 
     verdict = page.locator("#verdict")
     expect(verdict).to_contain_text("Promise kept: one purchase, charged once.")
-    facts = dict(zip(
-        verdict.locator("dt").all_inner_texts(), verdict.locator("dd").all_inner_texts(),
-        strict=True,
-    ))
+    facts = dict(
+        zip(
+            verdict.locator("dt").all_inner_texts(),
+            verdict.locator("dd").all_inner_texts(),
+            strict=True,
+        )
+    )
     assert facts == {
-        "Succeeded": "1", "Refused ALREADY_COLLECTED": "19", "Balance before": "100",
-        "Balance after −60": "40", "Charges for Field notebook all in all": "1",
+        "Succeeded": "1",
+        "Refused ALREADY_COLLECTED": "19",
+        "Balance before": "100",
+        "Balance after −60": "40",
+        "Charges for Field notebook all in all": "1",
     }
 
 
@@ -262,9 +268,12 @@ def test_a_lost_connection_is_said_and_a_purchase_is_asked_again_with_its_key(
 
 def test_what_cannot_be_read_says_so_and_can_be_tried_again(visit: Open) -> None:
     page = visit()
-    page.route("**/rest/v1/rewards*", lambda route: route.fulfill(
-        status=503, json={"code": "PGRST001", "message": "The database cannot be reached."}
-    ))
+    page.route(
+        "**/rest/v1/rewards*",
+        lambda route: route.fulfill(
+            status=503, json={"code": "PGRST001", "message": "The database cannot be reached."}
+        ),
+    )
     page.reload()
 
     expect(page.locator("#rewards")).to_have_text("This could not be read.")

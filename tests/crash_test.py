@@ -68,7 +68,8 @@ def strike(kind: str, deployment: Deployment, dice: random.Random) -> None:
         with psycopg.connect(deployment.database.url) as connection:
             pids = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE usename = %s"
-                " ORDER BY state = 'active' DESC, pid LIMIT 3", [SERVICE_ROLE],
+                " ORDER BY state = 'active' DESC, pid LIMIT 3",
+                [SERVICE_ROLE],
             ).fetchall()
         os.kill(dice.choice(pids)[0], signal.SIGKILL)
 

@@ -46,8 +46,12 @@ class Deployment:
     """
 
     def __init__(
-        self, database: ScratchDatabase, directory: Path, settings: dict[str, str] | None = None,
-        *, port: int = 0,
+        self,
+        database: ScratchDatabase,
+        directory: Path,
+        settings: dict[str, str] | None = None,
+        *,
+        port: int = 0,
     ) -> None:
         self._port = port
         self.database = database
@@ -70,7 +74,10 @@ class Deployment:
         with self.log_path.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, port],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
                 env=environment,
             )
         self.url = self._first_line() or self._fail("The server did not say where it listens.")

@@ -44,7 +44,8 @@ class HttpDoor(Door):
         path = "/v1/purchases" if self._is_v1 else "/rest/v1/rpc/purchase_reward"
         prefix = "" if self._is_v1 else "p_"
         body: dict[str, Any] = {
-            f"{prefix}reward_id": reward_id, f"{prefix}collector_id": collector_id,
+            f"{prefix}reward_id": reward_id,
+            f"{prefix}collector_id": collector_id,
         }
         if price is not None:
             body[f"{prefix}expected_price"] = price
@@ -54,8 +55,9 @@ class HttpDoor(Door):
         answer = await self._client.post(deployment.url + path, json=body, headers=headers)
         said = answer_of(answer)
         if self._is_v1 and not answer.is_success:
-            return Answer(said.body["code"], said.body["detail"], said.body, said.status,
-                          said.replayed)
+            return Answer(
+                said.body["code"], said.body["detail"], said.body, said.status, said.replayed
+            )
         return said
 
 
@@ -69,7 +71,9 @@ class EngineDoor(Door):
         self, collector_id: str, reward_id: str, key: str, price: int | None = None
     ) -> Answer:
         request: dict[str, Any] = {
-            "reward_id": reward_id, "collector_id": collector_id, "key": key,
+            "reward_id": reward_id,
+            "collector_id": collector_id,
+            "key": key,
             "caller": {"role": "service_role"},
         }
         if price is not None:
@@ -81,7 +85,9 @@ class EngineDoor(Door):
 
 @pytest.fixture(params=["v1", "rpc", "engine"])
 async def door(
-    request: pytest.FixtureRequest, deployment: Deployment, second_deployment: Deployment,
+    request: pytest.FixtureRequest,
+    deployment: Deployment,
+    second_deployment: Deployment,
     postgres_version: str,
 ) -> AsyncIterator[Door]:
     if request.param == "engine":
@@ -95,8 +101,7 @@ async def door(
 def effect(answer: Answer) -> Any:
     """The answer without what says whether it was given before, and to which request."""
     return {
-        name: value for name, value in answer.body.items()
-        if name not in ("replayed", "request_id")
+        name: value for name, value in answer.body.items() if name not in ("replayed", "request_id")
     }
 
 
@@ -189,7 +194,8 @@ async def test_a_refused_key_sent_50_times_at_once_has_50_equal_answers(
     """Also where the refusal is known before any wallet is locked, and by two servers."""
     buyer, key = person(admin, 10), new_id()
     wanted = {
-        "INSUFFICIENT_FUNDS": reward(admin, 60), "REWARD_NOT_FOUND": new_id(),
+        "INSUFFICIENT_FUNDS": reward(admin, 60),
+        "REWARD_NOT_FOUND": new_id(),
         "SELF_PURCHASE": reward(admin, 60, creator_id=buyer),
     }[code]
     before = digest(admin)
@@ -207,7 +213,8 @@ async def test_the_doors_of_one_user_share_a_key_however_the_request_is_written(
 ) -> None:
     buyer, wanted, key = person(admin, 1000), reward(admin, 60), new_id()
     headers = deployment.headers("authenticated", buyer) | {
-        "idempotency-key": key, "content-type": "application/json",
+        "idempotency-key": key,
+        "content-type": "application/json",
     }
     v1, rpc = "/v1/purchases", "/rest/v1/rpc/purchase_reward"
     written = [
@@ -249,7 +256,8 @@ async def test_a_user_cannot_squat_a_key_of_the_backend(
         squatted = await squatter.buy(buyer, new_id(), key)
         headers = deployment.headers("service_role") | {"idempotency-key": key}
         answer = await client.post(
-            f"{deployment.url}/v1/purchases", headers=headers,
+            f"{deployment.url}/v1/purchases",
+            headers=headers,
             json={"reward_id": wanted, "collector_id": buyer},
         )
 

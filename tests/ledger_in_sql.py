@@ -37,18 +37,20 @@ class Ledger:
         self, verb: str, requests: Sequence[object], by: psycopg.Connection | None = None
     ) -> list[Outcome]:
         """Send a batch to `bursar.<verb>`; every request has an outcome, in order."""
-        row = (by or self.caller).execute(
-            psycopg.sql.SQL("SELECT bursar.{}(%s)").format(psycopg.sql.Identifier(verb)),
-            [Jsonb(list(requests))],
-        ).fetchone()
+        row = (
+            (by or self.caller)
+            .execute(
+                psycopg.sql.SQL("SELECT bursar.{}(%s)").format(psycopg.sql.Identifier(verb)),
+                [Jsonb(list(requests))],
+            )
+            .fetchone()
+        )
         assert row is not None
         outcomes: list[Outcome] = row[0]
         assert len(outcomes) == len(requests)
         return outcomes
 
-    def one(
-        self, verb: str, by: psycopg.Connection | None = None, /, **request: object
-    ) -> Outcome:
+    def one(self, verb: str, by: psycopg.Connection | None = None, /, **request: object) -> Outcome:
         """Send one request."""
         return self.ask(verb, [request], by)[0]
 
@@ -89,7 +91,9 @@ class Ledger:
         self.admin.execute("CREATE TABLE IF NOT EXISTS public.stopped_clock (now timestamptz)")
         self.admin.execute(
             "INSERT INTO public.stopped_clock SELECT %s"
-            " WHERE NOT EXISTS (SELECT FROM public.stopped_clock)", [NOON])
+            " WHERE NOT EXISTS (SELECT FROM public.stopped_clock)",
+            [NOON],
+        )
         self.admin.execute(
             "CREATE OR REPLACE FUNCTION bursar.clock() RETURNS timestamptz LANGUAGE sql VOLATILE"
             " RETURN (SELECT now FROM public.stopped_clock)"

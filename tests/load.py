@@ -53,7 +53,8 @@ class Load:
         grant_all(connection, self.people, 10_000)
         self._rewards = [
             (creator, reward(connection, 7 + place % 5, creator_id=creator))
-            for place in range(600) for creator in (self.people[place % 30],)
+            for place in range(600)
+            for creator in (self.people[place % 30],)
         ]
         self._pairs = [
             (who, what) for creator, what in self._rewards for who in self.people if who != creator
@@ -137,8 +138,11 @@ class Load:
             return Request("/rest/v1/rpc/purchase_reward", ("authenticated", who), body)
         payer, payee = self._dice.sample(self.people, 2)
         body = {
-            "owner_id": payer, "asset": "credit", "amount": self._dice.randint(1, 9),
-            "to_owner_id": payee, "metadata": {"reference": new_id()},
+            "owner_id": payer,
+            "asset": "credit",
+            "amount": self._dice.randint(1, 9),
+            "to_owner_id": payee,
+            "metadata": {"reference": new_id()},
         }
         return Request("/v1/transfers", ("service_role", None), body)
 
@@ -159,6 +163,8 @@ def effects(connection: psycopg.Connection, requests: list[Request]) -> dict[str
     return {
         request.key: purchases.get(
             (request.body["p_collector_id"], request.body["p_reward_id"]), []
-        ) if request.is_purchase else transfers.get(request.body["metadata"]["reference"], [])
+        )
+        if request.is_purchase
+        else transfers.get(request.body["metadata"]["reference"], [])
         for request in requests
     }

@@ -22,12 +22,14 @@ common: dict[str, st.SearchStrategy[Any]] = {
     "principal": st.sampled_from(["user", "service"]),
     "reason": st.sampled_from(["rent", "Miete für März"]),
 }
-externals = st.fixed_dictionaries({
-    "provider": st.sampled_from(["stripe", "play"]),
-    "account": st.just("main"),
-    "mode": st.sampled_from(["live", "test"]),
-    "id": st.sampled_from(["e1", "e2"]),
-})
+externals = st.fixed_dictionaries(
+    {
+        "provider": st.sampled_from(["stripe", "play"]),
+        "account": st.just("main"),
+        "mode": st.sampled_from(["live", "test"]),
+        "id": st.sampled_from(["e1", "e2"]),
+    }
+)
 
 
 def _verb(
@@ -48,12 +50,16 @@ VERBS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "spend": _verb("spend", _moved),
     "transfer": _verb("transfer", {**_moved, "to_owner_id": owners}),
     "hold": _verb("hold", _moved, {"expires_in_seconds": st.sampled_from([60, 600, 86400])}),
-    "capture": _verb("capture", {"hold_id": places}, {
-        "amount": amounts,
-        "over_run": st.sampled_from(["reject", "cap", "overdraft"]),
-        "final": st.booleans(),
-        "to_owner_id": owners,
-    }),
+    "capture": _verb(
+        "capture",
+        {"hold_id": places},
+        {
+            "amount": amounts,
+            "over_run": st.sampled_from(["reject", "cap", "overdraft"]),
+            "final": st.booleans(),
+            "to_owner_id": owners,
+        },
+    ),
     "release": _verb("release", {"hold_id": places}, {"amount": amounts}),
     "refund": _verb("refund", {"transaction_id": places}, {"amount": amounts}),
     "adjust": _verb(
@@ -61,17 +67,27 @@ VERBS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         {**_wallet, "amount": st.one_of(amounts, st.integers(-30, -1))},
         {"shortfall": st.sampled_from(["refuse", "debt"])},
     ),
-    "freeze": _verb("freeze", {
-        **_wallet, "wallet_status": st.sampled_from(["open", "open", "frozen", "closed"]),
-    }),
+    "freeze": _verb(
+        "freeze",
+        {
+            **_wallet,
+            "wallet_status": st.sampled_from(["open", "open", "frozen", "closed"]),
+        },
+    ),
 }
 requests = st.one_of(*VERBS.values())
 batches = st.lists(requests, min_size=4, max_size=14)
 purchases = st.lists(
     st.fixed_dictionaries(
-        {"reward_id": st.integers(0, 3), "collector_id": owners, "caller": st.sampled_from(
-            ["service", "collector", "service", "collector", "somebody else"])},
+        {
+            "reward_id": st.integers(0, 3),
+            "collector_id": owners,
+            "caller": st.sampled_from(
+                ["service", "collector", "service", "collector", "somebody else"]
+            ),
+        },
         optional={"key": common["key"], "expected_price": st.sampled_from([5, 10, 20])},
     ),
-    min_size=2, max_size=6,
+    min_size=2,
+    max_size=6,
 )

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from tests import model_requests as ask
 from tests.ledger_in_sql import Ledger, Outcome
 from tests.oracle import Oracle
-from tests.oracle_words import Answer, Reward
+from tests.oracle_words import Reward, expected_of, said
 from tests.promises import broken_promises
 
 UNKNOWN = 10**12
@@ -80,11 +80,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         """Give everybody something, so that much succeeds from the start."""
         wallets = [(owner, asset) for owner in range(ask.OWNERS) for asset in ask.ASSETS]
-        self.ask_many([
-            {"verb": verb, "owner_id": owner, "asset": asset, "amount": amount}
-            for owner, asset in wallets
-            for verb, amount in (("grant", 40), ("hold", 5 + owner), ("spend", 3))
-        ])
+        self.ask_many(
+            [
+                {"verb": verb, "owner_id": owner, "asset": asset, "amount": amount}
+                for owner, asset in wallets
+                for verb, amount in (("grant", 40), ("hold", 5 + owner), ("spend", 3))
+            ]
+        )
         for creator, cost in enumerate((5, 10, 20)):
             self.put_on_sale(creator, cost, 0, True)
 
@@ -125,18 +127,27 @@ class LedgerMachine(RuleBasedStateMachine):
         resolved = [self.resolve({"verb": "purchase_reward", **one}) for one in purchases]
         self.compare("purchase_reward", resolved, resolved)
 
-    @rule(creator=ask.owners, cost=st.sampled_from([5, 10, 20]), place=ask.places, is_active=st.booleans())
+    @rule(
+        creator=ask.owners,
+        cost=st.sampled_from([5, 10, 20]),
+        place=ask.places,
+        is_active=st.booleans(),
+    )
     def put_on_sale(self, creator: int, cost: int, place: int, is_active: bool) -> None:
         if len(self.oracle.rewards) < 3:
             reward_id = self.ledger.value(
                 "INSERT INTO public.rewards (creator_id, name, cost) VALUES (%s, 'Sticker', %s)"
-                " RETURNING id::text", self.owners[creator], cost)
+                " RETURNING id::text",
+                self.owners[creator],
+                cost,
+            )
             self.oracle.rewards[reward_id] = Reward(self.owners[creator], cost)
             return
         reward_id = self.latest(self.oracle.rewards, place % 3)
         self.ledger.admin.execute(
             "UPDATE public.rewards SET cost = %s, is_active = %s WHERE id = %s",
-            [cost, is_active, reward_id])
+            [cost, is_active, reward_id],
+        )
         self.oracle.rewards[reward_id].cost = cost
         self.oracle.rewards[reward_id].is_active = is_active
 
@@ -155,8 +166,10 @@ class LedgerMachine(RuleBasedStateMachine):
         there = [o for o in chosen if self.oracle.wallet("credit", o).exists]
         allowed = all(self.fits(o, self.oracle.wallet("credit", o).balance + change) for o in there)
         if self.typed(
-            allowed, "UPDATE public.user_credits AS c SET balance = c.balance + %s"
-            " FROM unnest(%s::uuid[]) AS o (id) WHERE c.user_id = o.id", [change, chosen]
+            allowed,
+            "UPDATE public.user_credits AS c SET balance = c.balance + %s"
+            " FROM unnest(%s::uuid[]) AS o (id) WHERE c.user_id = o.id",
+            [change, chosen],
         ):
             for owner_id in there:
                 self.oracle.wallet("credit", owner_id).balance += change
@@ -167,7 +180,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.typed(
             self.fits(owner_id, balance),
             "INSERT INTO public.user_credits (user_id, balance) VALUES (%s, %s)"
-            " ON CONFLICT (user_id) DO UPDATE SET balance = EXCLUDED.balance", [owner_id, balance]
+            " ON CONFLICT (user_id) DO UPDATE SET balance = EXCLUDED.balance",
+            [owner_id, balance],
         ):
             wallet = self.oracle.wallet("credit", owner_id)
             wallet.balance, wallet.exists = balance, True
@@ -176,8 +190,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def delete_by_sql(self, owner: int) -> None:
         wallet = self.oracle.wallet("credit", self.owners[owner])
         if self.typed(
-            wallet.held == 0, "DELETE FROM public.user_credits WHERE user_id = %s",
-            [self.owners[owner]]
+            wallet.held == 0,
+            "DELETE FROM public.user_credits WHERE user_id = %s",
+            [self.owners[owner]],
         ):
             wallet.balance, wallet.exists, wallet.status = 0, False, "open"
 
@@ -212,11 +227,11 @@ class LedgerMachine(RuleBasedStateMachine):
         if "hold_id" in request:
             resolved["hold_id"] = self.latest(self.oracle.holds, request["hold_id"])
         if "transaction_id" in request:
-            resolved["transaction_id"] = self.latest(
-                self.oracle.charges, request["transaction_id"])
+            resolved["transaction_id"] = self.latest(self.oracle.charges, request["transaction_id"])
         if "reward_id" in request:
             resolved["reward_id"] = self.latest(
-                self.oracle.rewards, request["reward_id"], str(uuid.UUID(int=0)))
+                self.oracle.rewards, request["reward_id"], str(uuid.UUID(int=0))
+            )
             resolved["caller"] = {
                 "service": {"role": "service_role"},
                 "collector": {"role": "authenticated", "sub": resolved["collector_id"]},
@@ -247,7 +262,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def lapsed(self) -> bool:
         found: bool = self.ledger.value(
             "SELECT EXISTS (SELECT FROM bursar.hold"
-            " WHERE status = 'open' AND expires_at <= bursar.clock())")
+            " WHERE status = 'open' AND expires_at <= bursar.clock())"
+        )
         return found
 
     @invariant()
@@ -260,31 +276,10 @@ class LedgerMachine(RuleBasedStateMachine):
         found = {tuple(row[:2]): tuple(row[2:]) for row in self.ledger.rows(WALLETS)}
         expected = {
             at: (wallet.balance, wallet.status, wallet.owed, wallet.held)
-            for at, wallet in self.oracle.wallets.items() if wallet.exists
+            for at, wallet in self.oracle.wallets.items()
+            if wallet.exists
         }
         assert found == expected
-
-
-def said(outcome: Outcome) -> dict[str, Any]:
-    """What of an outcome the oracle can know."""
-    if outcome["status"] == "refused":
-        code, details = outcome["code"], outcome["details"]
-        assert outcome["message"].startswith(f"{code}: ")
-        return {"code": code, "replayed": outcome["replayed"], "malformed": details.get("field")}
-    assert outcome["available"] == outcome["balance"] - outcome["held"]
-    return {"code": None, "replayed": outcome["replayed"], "malformed": None} | {
-        name: outcome.get(name, 0) for name in ("amount", "balance", "held", "owed")
-    }
-
-
-def expected_of(answer: Answer) -> dict[str, Any]:
-    if answer.code is not None:
-        return {
-            "code": answer.code, "replayed": answer.replayed, "malformed": answer.malformed}
-    return {
-        name: getattr(answer, name)
-        for name in ("code", "replayed", "malformed", "amount", "balance", "held", "owed")
-    }
 
 
 @pytest.mark.slow

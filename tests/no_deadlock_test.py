@@ -41,7 +41,8 @@ class Market:
             "INSERT INTO public.rewards (creator_id, name, cost)"
             " SELECT creator, 'Sticker', 1 + place %% 50"
             " FROM unnest(%s::uuid[]) AS creator, generate_series(1, 60) AS place"
-            " RETURNING id::text, creator_id::text", [self.people],
+            " RETURNING id::text, creator_id::text",
+            [self.people],
         ).fetchall()
         self.rewards: list[tuple[str, str]] = rows
 
@@ -56,7 +57,9 @@ class Market:
         """A transfer to somebody else."""
         payee = dice.choice([one for one in self.people if one != payer])
         return {
-            "owner_id": payer, "asset": "credit", "amount": dice.randint(1, 20),
+            "owner_id": payer,
+            "asset": "credit",
+            "amount": dice.randint(1, 20),
             "to_owner_id": payee,
         }
 

@@ -27,8 +27,12 @@ class Node:
     async def run(self, script: str, argument: Any) -> Any:
         """Run a script with JSON on its stdin and return the JSON that it prints."""
         process = await asyncio.create_subprocess_exec(
-            self._program, str(DIRECTORY / script), cwd=DIRECTORY,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            self._program,
+            str(DIRECTORY / script),
+            cwd=DIRECTORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         try:
             output, errors = await asyncio.wait_for(
@@ -53,8 +57,12 @@ def installed_node() -> Node:
         if _installed_version() != wanted["@supabase/supabase-js"]:
             try:
                 install = subprocess.run(
-                    [npm, "install", "--no-progress"], cwd=DIRECTORY, capture_output=True,
-                    text=True, timeout=INSTALL_SECONDS, check=False,
+                    [npm, "install", "--no-progress"],
+                    cwd=DIRECTORY,
+                    capture_output=True,
+                    text=True,
+                    timeout=INSTALL_SECONDS,
+                    check=False,
                 )
             except subprocess.TimeoutExpired:
                 raise NodeMissingError("npm install took too long.") from None

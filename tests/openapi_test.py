@@ -25,7 +25,9 @@ SECRET = "a secret that only these tests know, of forty"
 SECONDS_MAX = 25.0
 EXAMPLES = 10
 CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance,
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
     response_schema_conformance,
 ]
 PROGRAM = """
@@ -39,10 +41,14 @@ serve(Settings.from_environment(), "127.0.0.1", 0, on_ready=lambda at: print(at,
 def address(database: ScratchDatabase) -> Iterator[str]:
     """The address of a server on a fresh database."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], text=True, stdout=subprocess.PIPE,
+        [sys.executable, "-c", PROGRAM],
+        text=True,
+        stdout=subprocess.PIPE,
         env={
-            **os.environ, "BURSAR_DATABASE_URL": database.service_url,
-            "BURSAR_JWT_SECRET": SECRET, "BURSAR_LOG_LEVEL": "error",
+            **os.environ,
+            "BURSAR_DATABASE_URL": database.service_url,
+            "BURSAR_JWT_SECRET": SECRET,
+            "BURSAR_LOG_LEVEL": "error",
         },
     )
     assert process.stdout is not None
@@ -59,7 +65,8 @@ def test_the_service_keeps_to_its_document_whatever_is_sent(address: str) -> Non
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
     callers = [
         bearer("service_role", None),
-        bearer("authenticated", "5f0c2c1e-6c0a-4b1f-9a53-3d9f7f0c9d11"), {},
+        bearer("authenticated", "5f0c2c1e-6c0a-4b1f-9a53-3d9f7f0c9d11"),
+        {},
     ]
     operations: list[Any] = [found.ok() for found in list[Any](schema.get_all_operations())]
     assert len(operations) >= 24
@@ -68,8 +75,12 @@ def test_the_service_keeps_to_its_document_whatever_is_sent(address: str) -> Non
 
     def try_out(operation: Any, headers: dict[str, str]) -> None:
         @settings(
-            max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
-            phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy())
         def check(case: Any) -> None:
@@ -101,7 +112,10 @@ def test_every_example_of_the_document_is_understood(address: str) -> None:
             query = {p["name"]: p["example"] for p in parameters if p["in"] == "query"}
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             answer = httpx.request(
-                method, address + url, params=query, json=body.get("example"),
+                method,
+                address + url,
+                params=query,
+                json=body.get("example"),
                 headers=bearer("service_role", None),
             )
             assert answer.status_code not in (400, 422) or path in EXPECTED, (path, answer.text)

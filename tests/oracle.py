@@ -62,13 +62,19 @@ class Oracle:
         effect = {name: value for name, value in request.items() if name not in WORDING}
         owner_id = self._owner_of(request)
         key = request.get("key")
-        claim = None if key is None or owner_id is None else (
-            owner_id, request.get("principal", "service"), request["verb"], key)
+        claim = (
+            None
+            if key is None or owner_id is None
+            else (owner_id, request.get("principal", "service"), request["verb"], key)
+        )
         if claim in self.keys:
             return _again(self.keys[claim], effect)
         external = request.get("external")
-        event = None if external is None else tuple(
-            external[part] for part in ("provider", "account", "mode", "id"))
+        event = (
+            None
+            if external is None
+            else tuple(external[part] for part in ("provider", "account", "mode", "id"))
+        )
         if event in self.externals and self.externals[event][0] == effect:
             return _again(self.externals[event], effect)
         try:
@@ -122,13 +128,17 @@ class Oracle:
         wallet.exists = True
 
     def _done(
-        self, request: Request, asset: str, owner_id: str, amount: int,
-        payee: str | None = None, hold: Hold | None = None,
+        self,
+        request: Request,
+        asset: str,
+        owner_id: str,
+        amount: int,
+        payee: str | None = None,
+        hold: Hold | None = None,
     ) -> Answer:
         wallet = self.wallet(asset, owner_id)
         made = Charge(request["verb"], asset, owner_id, payee, amount)
-        return Answer(
-            None, amount, wallet.balance, wallet.held, wallet.owed, made=made, hold=hold)
+        return Answer(None, amount, wallet.balance, wallet.held, wallet.owed, made=made, hold=hold)
 
     def _grant(self, q: Request) -> Answer:
         self._not_closed(q["asset"], q["owner_id"])

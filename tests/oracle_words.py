@@ -77,3 +77,24 @@ def malformed_field(request: Request) -> str | None:
     smallest = -AMOUNT_MAX if request["verb"] == "adjust" else 1
     whole = type(amount) is int and smallest <= amount <= AMOUNT_MAX and amount != 0
     return None if whole else "amount"
+
+
+def said(outcome: dict[str, Any]) -> dict[str, Any]:
+    """What of an outcome the oracle can know."""
+    if outcome["status"] == "refused":
+        code, details = outcome["code"], outcome["details"]
+        assert outcome["message"].startswith(f"{code}: ")
+        return {"code": code, "replayed": outcome["replayed"], "malformed": details.get("field")}
+    assert outcome["available"] == outcome["balance"] - outcome["held"]
+    return {"code": None, "replayed": outcome["replayed"], "malformed": None} | {
+        name: outcome.get(name, 0) for name in ("amount", "balance", "held", "owed")
+    }
+
+
+def expected_of(answer: Answer) -> dict[str, Any]:
+    if answer.code is not None:
+        return {"code": answer.code, "replayed": answer.replayed, "malformed": answer.malformed}
+    return {
+        name: getattr(answer, name)
+        for name in ("code", "replayed", "malformed", "amount", "balance", "held", "owed")
+    }

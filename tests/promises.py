@@ -20,25 +20,29 @@ class Check:
 
 CHECKS: tuple[Check, ...] = (
     Check(
-        "P1", "the entries of every transaction sum to 0 per asset",
+        "P1",
+        "the entries of every transaction sum to 0 per asset",
         """
         SELECT transaction_id, asset, sum(amount) FROM bursar.entry
         GROUP BY transaction_id, asset HAVING sum(amount) <> 0
         """,
     ),
     Check(
-        "P1", "all entries sum to 0 per asset",
+        "P1",
+        "all entries sum to 0 per asset",
         "SELECT asset, sum(amount) FROM bursar.entry GROUP BY asset HAVING sum(amount) <> 0",
     ),
     Check(
-        "P1", "every entry has a transaction",
+        "P1",
+        "every entry has a transaction",
         """
         SELECT e.transaction_id FROM bursar.entry AS e
         LEFT JOIN bursar.transaction AS t ON t.id = e.transaction_id WHERE t.id IS NULL
         """,
     ),
     Check(
-        "P2", "a wallet's balance is the sum of its entries, its sequence the last of theirs",
+        "P2",
+        "a wallet's balance is the sum of its entries, its sequence the last of theirs",
         """
         SELECT b.asset, b.owner_id, b.balance, e.total, b.seq, e.last_seq
         FROM bursar.balance AS b
@@ -50,7 +54,8 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P2", "whoever has entries that sum to something has a wallet",
+        "P2",
+        "whoever has entries that sum to something has a wallet",
         """
         SELECT e.asset, e.owner_id FROM bursar.entry AS e
         LEFT JOIN bursar.balance AS b USING (asset, owner_id)
@@ -59,7 +64,8 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P2", "sequence and balance_after have no gaps",
+        "P2",
+        "sequence and balance_after have no gaps",
         """
         SELECT asset, owner_id, seq, balance_after FROM (
             SELECT *, row_number() OVER wallet AS place, sum(amount) OVER wallet AS running
@@ -69,18 +75,21 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P3", "no balance is negative, and what is held is covered",
+        "P3",
+        "no balance is negative, and what is held is covered",
         """
         SELECT asset, owner_id, balance, held FROM bursar.balance
         WHERE balance < 0 OR held < 0 OR held > balance
         """,
     ),
     Check(
-        "P3", "no balance was negative at any time",
+        "P3",
+        "no balance was negative at any time",
         "SELECT asset, owner_id, seq, balance_after FROM bursar.entry WHERE balance_after < 0",
     ),
     Check(
-        "P3", "what a wallet holds is what its open holds have left",
+        "P3",
+        "what a wallet holds is what its open holds have left",
         """
         SELECT b.asset, b.owner_id, b.held, h.open FROM bursar.balance AS b
         LEFT JOIN (
@@ -91,14 +100,16 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P4", "no two keys claim one transaction",
+        "P4",
+        "no two keys claim one transaction",
         """
         SELECT outcome ->> 'transaction_id' FROM bursar.idempotency
         WHERE outcome ? 'transaction_id' GROUP BY 1 HAVING count(*) > 1
         """,
     ),
     Check(
-        "P4", "what a key remembers as done was done",
+        "P4",
+        "what a key remembers as done was done",
         """
         SELECT i.outcome FROM bursar.idempotency AS i
         LEFT JOIN bursar.transaction AS t ON t.id = (i.outcome ->> 'transaction_id')::bigint
@@ -106,14 +117,16 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P5", "what a key remembers as refused moved nothing",
+        "P5",
+        "what a key remembers as refused moved nothing",
         """
         SELECT outcome FROM bursar.idempotency
         WHERE outcome ->> 'status' = 'refused' AND outcome ? 'transaction_id'
         """,
     ),
     Check(
-        "P6", "the guards on entries, transactions and external references are on",
+        "P6",
+        "the guards on entries, transactions and external references are on",
         """
         SELECT wanted.name FROM unnest(ARRAY['entry', 'transaction', 'external_reference'])
             AS wanted (name)
@@ -123,7 +136,8 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P7", "captured, released and expired make up an ended hold",
+        "P7",
+        "captured, released and expired make up an ended hold",
         """
         SELECT id FROM bursar.hold WHERE captured + released + expired > amount
             OR (status <> 'open') <> (captured + released + expired = amount)
@@ -131,7 +145,8 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P7", "refunds never exceed what they correct",
+        "P7",
+        "refunds never exceed what they correct",
         """
         SELECT p.id, p.amount, sum(r.amount) FROM bursar.transaction AS r
         JOIN bursar.transaction AS p ON p.id = r.corrects
@@ -139,7 +154,8 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P8", "an external id has one transaction, and no other has it",
+        "P8",
+        "an external id has one transaction, and no other has it",
         """
         SELECT transaction_id FROM bursar.external_reference
         GROUP BY transaction_id HAVING count(*) > 1
@@ -149,7 +165,8 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P9", "each collection was paid for once, at its price",
+        "P9",
+        "each collection was paid for once, at its price",
         """
         SELECT c.collector_id, c.reward_id, t.id FROM public.collected_rewards AS c
         FULL JOIN (SELECT * FROM bursar.transaction WHERE verb = 'purchase_reward') AS t
@@ -159,7 +176,8 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
-        "P9", "nobody owns a reward twice",
+        "P9",
+        "nobody owns a reward twice",
         """
         SELECT collector_id, reward_id FROM public.collected_rewards
         GROUP BY collector_id, reward_id HAVING count(*) > 1

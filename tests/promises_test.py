@@ -36,11 +36,13 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "DELETE FROM bursar.transaction WHERE verb = 'hold' OR verb = 'grant'",
     ),
     "a balance changed behind the ledger": (
-        "a wallet's balance is the sum", "UPDATE public.user_credits SET balance = balance + 1",
+        "a wallet's balance is the sum",
+        "UPDATE public.user_credits SET balance = balance + 1",
     ),
     "a wallet gone": ("has a wallet", "DELETE FROM public.user_credits WHERE balance = 40"),
     "a gap": (
-        "have no gaps", "UPDATE bursar.entry SET seq = 7 WHERE seq = 2",
+        "have no gaps",
+        "UPDATE bursar.entry SET seq = 7 WHERE seq = 2",
     ),
     "a held amount too large": (
         "what is held is covered",
@@ -71,7 +73,8 @@ DAMAGE: dict[str, tuple[str, str]] = {
         " WHERE outcome ->> 'status' = 'refused'",
     ),
     "a guard that is off": (
-        "the guards on entries", "ALTER TABLE bursar.entry DISABLE TRIGGER append_only",
+        "the guards on entries",
+        "ALTER TABLE bursar.entry DISABLE TRIGGER append_only",
     ),
     "a hold that ended early": (
         "make up an ended hold",
@@ -87,10 +90,12 @@ DAMAGE: dict[str, tuple[str, str]] = {
         " transaction_id, fingerprint, outcome, created_at FROM bursar.external_reference",
     ),
     "a collection that was not paid": (
-        "each collection was paid", "UPDATE public.collected_rewards SET price = 1",
+        "each collection was paid",
+        "UPDATE public.collected_rewards SET price = 1",
     ),
     "a purchase without a collection": (
-        "each collection was paid", "DELETE FROM public.collected_rewards",
+        "each collection was paid",
+        "DELETE FROM public.collected_rewards",
     ),
     "a reward owned twice": (
         "owns a reward twice",
@@ -114,8 +119,14 @@ def ledger(database: ScratchDatabase) -> psycopg.Connection:
     connection = database.connect()
     buyer, other, wanted = person(connection, 100), person(connection, 500), reward(connection, 60)
     wallet = {"owner_id": other, "asset": "credit"}
-    verb(connection, "purchase_reward", reward_id=wanted, collector_id=buyer,
-         caller={"role": "service_role"}, key="bought")
+    verb(
+        connection,
+        "purchase_reward",
+        reward_id=wanted,
+        collector_id=buyer,
+        caller={"role": "service_role"},
+        key="bought",
+    )
     spent = verb(connection, "spend", **wallet, amount=50, key="spent")
     verb(connection, "spend", **wallet, amount=5000, key="refused")
     verb(connection, "refund", transaction_id=spent["transaction_id"], amount=20)

@@ -38,9 +38,7 @@ class Psql:
         statement = f"UPDATE public.user_credits SET balance = {value} WHERE user_id = '{user_id}'"
         return (await self.type(caller, [statement]))[0]
 
-    async def type(
-        self, caller: Caller, statements: list[str], *, first: str = ""
-    ) -> list[Answer]:
+    async def type(self, caller: Caller, statements: list[str], *, first: str = "") -> list[Answer]:
         """Type statements as `caller`, in one session, and return what each answered.
 
         The role "postgres" stands for the superuser. `first` runs before, and says nothing.
@@ -92,7 +90,8 @@ class Psql:
             row = gate.execute(
                 "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database"
                 " WHERE d.datname = current_database() AND locktype = 'advisory'"
-                " AND objid = %s AND NOT granted", [_START],
+                " AND objid = %s AND NOT granted",
+                [_START],
             ).fetchone()
             if row == (len(tasks),) or any(task.done() for task in tasks):
                 return
@@ -108,8 +107,13 @@ class Psql:
             for name, value in conninfo_to_dict(url).items()
         }
         process = await asyncio.create_subprocess_exec(
-            self._database.cluster.psql_path, "-X", "-f", "-",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            self._database.cluster.psql_path,
+            "-X",
+            "-f",
+            "-",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env=os.environ | known | {"PGCLIENTENCODING": "UTF8"},
         )
         try:

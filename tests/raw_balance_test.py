@@ -30,11 +30,14 @@ async def test_a_raw_update_below_zero_is_refused_in_words(
     owner = person(admin, 100)
     before = digest(admin)
 
-    answers = await Psql(store).type(writer, [
-        set_by(owner, "- 1000000"),
-        f"INSERT INTO public.user_credits (user_id, balance) VALUES ('{new_id()}', -1)",
-        "SELECT count(*) FROM public.user_credits WHERE balance < 0",
-    ])
+    answers = await Psql(store).type(
+        writer,
+        [
+            set_by(owner, "- 1000000"),
+            f"INSERT INTO public.user_credits (user_id, balance) VALUES ('{new_id()}', -1)",
+            "SELECT count(*) FROM public.user_credits WHERE balance < 0",
+        ],
+    )
 
     for answer, left in zip(answers[:2], (-999900, -1), strict=True):
         assert answer.code == "23514"
@@ -78,13 +81,17 @@ async def test_a_raw_update_by_the_service_is_an_audited_entry(
 
     assert answer.code == "done"
     assert balance(admin, owner) == 70
-    assert entries_by(admin, owner) == [("grant", "service", 100, 100),
-                                        ("adjust", "sql:service_role", -30, 70)]
+    assert entries_by(admin, owner) == [
+        ("grant", "service", 100, 100),
+        ("adjust", "sql:service_role", -30, 70),
+    ]
     assert broken_promises(admin) == []
 
 
 async def test_raw_updates_of_eight_operators_beside_purchases_lose_nothing(
-    deployment: Deployment, store: ScratchDatabase, admin: psycopg.Connection,
+    deployment: Deployment,
+    store: ScratchDatabase,
+    admin: psycopg.Connection,
     postgres_version: str,
 ) -> None:
     buyer, creator = person(admin, 100_000), person(admin, 1)
@@ -124,7 +131,9 @@ async def test_raw_updates_of_eight_operators_beside_purchases_lose_nothing(
 
 
 async def test_raw_inserts_upserts_and_deletes_beside_purchases_lose_nothing(
-    deployment: Deployment, store: ScratchDatabase, admin: psycopg.Connection,
+    deployment: Deployment,
+    store: ScratchDatabase,
+    admin: psycopg.Connection,
     postgres_version: str,
 ) -> None:
     """Wallets that do not exist yet are opened by purchases and by plain SQL at the same moment."""
@@ -193,14 +202,18 @@ async def test_an_update_by_a_signed_in_user_is_refused_also_when_it_was_granted
             await way.set_balance(ANON, owner, 1_000_000),
         ]
         if isinstance(way, Psql):
-            answers += await way.type(user(owner), [
-                f"INSERT INTO public.user_credits (user_id, balance) VALUES ('{new_id()}', 5)",
-                f"DELETE FROM public.user_credits WHERE user_id = '{owner}'",
-                f"UPDATE public.user_credits SET bursar_held = -5 WHERE user_id = '{owner}'",
-                "UPDATE public.user_credits SET balance = 5, bursar_seq = bursar_seq + 1"
-                f" WHERE user_id = '{owner}'",
-                f"UPDATE public.user_credits SET user_id = '{new_id()}' WHERE user_id = '{owner}'",
-            ])
+            answers += await way.type(
+                user(owner),
+                [
+                    f"INSERT INTO public.user_credits (user_id, balance) VALUES ('{new_id()}', 5)",
+                    f"DELETE FROM public.user_credits WHERE user_id = '{owner}'",
+                    f"UPDATE public.user_credits SET bursar_held = -5 WHERE user_id = '{owner}'",
+                    "UPDATE public.user_credits SET balance = 5, bursar_seq = bursar_seq + 1"
+                    f" WHERE user_id = '{owner}'",
+                    f"UPDATE public.user_credits SET user_id = '{new_id()}'"
+                    f" WHERE user_id = '{owner}'",
+                ],
+            )
             answers += await way.type(user(owner), ["TRUNCATE public.user_credits"])
     finally:
         admin.execute("DROP POLICY too_generous ON public.user_credits")
@@ -216,5 +229,6 @@ def entries_by(admin: psycopg.Connection, owner_id: str) -> list[tuple[str, str,
     return admin.execute(
         "SELECT t.verb, t.actor, e.amount, e.balance_after FROM bursar.entry AS e"
         " JOIN bursar.transaction AS t ON t.id = e.transaction_id"
-        " WHERE e.owner_id = %s AND e.asset = 'credit' ORDER BY e.seq", [owner_id],
+        " WHERE e.owner_id = %s AND e.asset = 'credit' ORDER BY e.seq",
+        [owner_id],
     ).fetchall()

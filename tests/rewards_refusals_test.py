@@ -32,9 +32,14 @@ async def scene(admin: psycopg.Connection, way: Way, postgres_version: str) -> S
     buyer, frozen = person(admin, 110), person(admin, 100)
     freeze(admin, frozen)
     made = Scene(
-        buyer=buyer, other=person(admin, 100), frozen=frozen, poor=person(admin, 5),
-        wanted=reward(admin, 60), own=reward(admin, 60, creator_id=buyer),
-        inactive=reward(admin, 60, is_active=False), owned=reward(admin, 10),
+        buyer=buyer,
+        other=person(admin, 100),
+        frozen=frozen,
+        poor=person(admin, 5),
+        wanted=reward(admin, 60),
+        own=reward(admin, 60, creator_id=buyer),
+        inactive=reward(admin, 60, is_active=False),
+        owned=reward(admin, 10),
     )
     bought = await together(way, [purchase(user(buyer), made.owned, buyer)])
     assert bought[0].code == "done"
@@ -88,11 +93,13 @@ async def test_the_sentences_are_those_of_the_store_front(
 ) -> None:
     me = user(scene.buyer)
 
-    rounds = await way.rounds([
-        [purchase(me, scene.own, scene.buyer)],
-        [purchase(me, scene.owned, scene.buyer)],
-        [purchase(user(scene.poor), scene.wanted, scene.poor)],
-    ])
+    rounds = await way.rounds(
+        [
+            [purchase(me, scene.own, scene.buyer)],
+            [purchase(me, scene.owned, scene.buyer)],
+            [purchase(user(scene.poor), scene.wanted, scene.poor)],
+        ]
+    )
 
     said = [answers[0].message.partition(": ")[2].rstrip(".") for answers in rounds]
     assert said == [
@@ -107,12 +114,24 @@ async def test_an_anonymous_visitor_buys_nothing(
 ) -> None:
     before = digest(admin)
     one = purchase(ANON, scene.wanted, scene.buyer)
-    older = Call(ANON, "purchase_bounty", {
-        "p_bounty_id": scene.wanted, "p_collector_id": scene.buyer,
-    })
-    create = Call(ANON, "create_reward", {
-        "p_name": "Sticker", "p_description": "", "p_cost": 60, "p_creator_id": scene.buyer,
-    })
+    older = Call(
+        ANON,
+        "purchase_bounty",
+        {
+            "p_bounty_id": scene.wanted,
+            "p_collector_id": scene.buyer,
+        },
+    )
+    create = Call(
+        ANON,
+        "create_reward",
+        {
+            "p_name": "Sticker",
+            "p_description": "",
+            "p_cost": 60,
+            "p_creator_id": scene.buyer,
+        },
+    )
 
     answers = [answers[0] for answers in await way.rounds([[one], [older], [create]])]
 

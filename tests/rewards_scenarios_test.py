@@ -55,7 +55,9 @@ async def test_two_rewards_of_60_bought_at_once_with_100_credits_are_one_success
 
 
 async def test_two_windows_on_two_servers_are_one_success(
-    deployment: Deployment, second_deployment: Deployment, admin: psycopg.Connection,
+    deployment: Deployment,
+    second_deployment: Deployment,
+    admin: psycopg.Connection,
     postgres_version: str,
 ) -> None:
     x, y = reward(admin, 60), reward(admin, 60)
@@ -142,7 +144,9 @@ async def test_a_user_puts_a_reward_on_sale_and_another_buys_it(
 
 
 async def test_the_queries_of_operators_run_as_they_are(
-    deployment: Deployment, store: ScratchDatabase, admin: psycopg.Connection,
+    deployment: Deployment,
+    store: ScratchDatabase,
+    admin: psycopg.Connection,
     postgres_version: str,
 ) -> None:
     buyer, wanted = person(admin, 60), reward(admin, 60)
@@ -158,7 +162,8 @@ async def test_the_queries_of_operators_run_as_they_are(
     ).fetchall()
     history = operator.execute(
         "SELECT amount, type, balance_after FROM public.credit_transactions"
-        " WHERE user_id = %s ORDER BY created_at", [buyer],
+        " WHERE user_id = %s ORDER BY created_at",
+        [buyer],
     ).fetchall()
 
     assert below == [(0,)]

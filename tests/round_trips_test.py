@@ -87,7 +87,9 @@ async def test_a_lone_purchase_through_the_engine_is_one_round_trip(
 
     async def buy() -> None:
         request = {
-            "reward_id": rewards.pop(), "collector_id": buyer, "caller": {"role": "service_role"},
+            "reward_id": rewards.pop(),
+            "collector_id": buyer,
+            "caller": {"role": "service_role"},
         }
         outcome = await engine.call("purchase_reward", request)
         assert outcome["status"] == "done"
@@ -157,11 +159,13 @@ async def test_a_request_over_http_is_at_most_one_round_trip(
     operations: dict[str, Callable[[], Awaitable[object]]] = {
         "rpc purchase_reward": lambda: post(
             "/rest/v1/rpc/purchase_reward",
-            {"p_reward_id": rewards.pop(), "p_collector_id": buyer}, headers,
+            {"p_reward_id": rewards.pop(), "p_collector_id": buyer},
+            headers,
         ),
         "rpc purchase_bounty": lambda: post(
             "/rest/v1/rpc/purchase_bounty",
-            {"p_bounty_id": rewards.pop(), "p_collector_id": buyer}, headers,
+            {"p_bounty_id": rewards.pop(), "p_collector_id": buyer},
+            headers,
         ),
         "rpc of any function": lambda: post(
             "/rest/v1/rpc/create_reward", create, Deployment.headers("authenticated", seller)

@@ -85,11 +85,14 @@ async def test_the_ledger_itself_shows_a_user_only_their_own_entries(
     """Schema bursar is behind no door; whoever has SQL still sees only what is theirs."""
     psql = Psql(deployment.database)
 
-    mine, all_wallets, claims = await psql.type(user(town.a), [
-        "SELECT json_agg(DISTINCT owner_id) FROM bursar.entry",
-        "SELECT count(*) FROM bursar.balance",
-        "SELECT count(*) FROM bursar.idempotency",
-    ])
+    mine, all_wallets, claims = await psql.type(
+        user(town.a),
+        [
+            "SELECT json_agg(DISTINCT owner_id) FROM bursar.entry",
+            "SELECT count(*) FROM bursar.balance",
+            "SELECT count(*) FROM bursar.idempotency",
+        ],
+    )
     visitor = (await psql.type(ANON, ["SELECT count(*) FROM bursar.entry"]))[0]
 
     assert mine.body == [town.a]

@@ -21,9 +21,7 @@ if not CHROMIUM.exists():
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox"]
-        )
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -31,9 +29,7 @@ def chromium() -> Iterator[Browser]:
 class Open(Protocol):
     """Opens a window and waits until all of the page is there."""
 
-    def __call__(
-        self, visitor: Visitor = ..., width: int = ..., *, dark: bool = ...
-    ) -> Page: ...
+    def __call__(self, visitor: Visitor = ..., width: int = ..., *, dark: bool = ...) -> Page: ...
 
 
 class Windows:

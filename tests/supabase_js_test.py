@@ -19,11 +19,17 @@ async def said(
 ) -> dict[str, Any]:
     """What each step of the store-front was answered."""
     creator, buyer = new_id(), person(admin, 100)
-    steps: dict[str, Any] = await node_modules.run("shop.mjs", {
-        "url": deployment.url, "anon_key": deployment.token("anon"),
-        "creator": creator, "creator_token": deployment.token("authenticated", creator),
-        "buyer": buyer, "buyer_token": deployment.token("authenticated", buyer),
-    })
+    steps: dict[str, Any] = await node_modules.run(
+        "shop.mjs",
+        {
+            "url": deployment.url,
+            "anon_key": deployment.token("anon"),
+            "creator": creator,
+            "creator_token": deployment.token("authenticated", creator),
+            "buyer": buyer,
+            "buyer_token": deployment.token("authenticated", buyer),
+        },
+    )
     assert (balance(admin, buyer), balance(admin, creator)) == (70, 30)
     return steps
 
@@ -47,9 +53,14 @@ async def test_every_step_of_a_store_front_is_answered_as_it_expects(said: dict[
     assert (said["nobody"]["data"], said["nobody"]["error"]) == (None, None)
 
 
-@pytest.mark.parametrize(("step", "code"), [
-    ("stale price", "PRICE_CHANGED"), ("again", "ALREADY_COLLECTED"), ("thrown", "NOT_AUTHORIZED"),
-])
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        ("stale price", "PRICE_CHANGED"),
+        ("again", "ALREADY_COLLECTED"),
+        ("thrown", "NOT_AUTHORIZED"),
+    ],
+)
 async def test_an_error_says_code_sentence_and_hint(
     step: str, code: str, said: dict[str, Any]
 ) -> None:

@@ -119,9 +119,7 @@ class Hosted:
 
 
 @pytest.fixture(scope="module")
-def hosted(
-    postgres_version: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Hosted]:
+def hosted(postgres_version: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
     find_binaries(postgres_version)
     directory = tmp_path_factory.mktemp("supabase")
     own = Cluster(directory, version=postgres_version, settings={"fsync": "off"})
@@ -152,9 +150,11 @@ def privileges(database: ScratchDatabase, *roles: str) -> set[tuple[str, str, st
 
 def test_the_owner_installs_it_and_it_verifies(hosted: Hosted) -> None:
     url = hosted.database.cluster.url(OWNER, hosted.database.name)
-    is_superuser = hosted.database.connect().execute(
-        "SELECT rolsuper FROM pg_roles WHERE rolname = %s", [OWNER]
-    ).fetchone()
+    is_superuser = (
+        hosted.database.connect()
+        .execute("SELECT rolsuper FROM pg_roles WHERE rolname = %s", [OWNER])
+        .fetchone()
+    )
 
     assert is_superuser == (False,)
     assert migrate.verify(url).holds
@@ -166,9 +166,7 @@ def test_schema_auth_is_left_as_it_was(hosted: Hosted) -> None:
     assert hosted.auth() == hosted.auth_before
 
 
-def test_the_rights_are_those_of_a_stock_server(
-    hosted: Hosted, database: ScratchDatabase
-) -> None:
+def test_the_rights_are_those_of_a_stock_server(hosted: Hosted, database: ScratchDatabase) -> None:
     """Whatever the host grants by default, nobody may do more, or less, than anywhere else."""
     roles = ("anon", "authenticated", "service_role", "bursar_service", "bursar_operator")
 
@@ -178,9 +176,19 @@ def test_the_rights_are_those_of_a_stock_server(
     assert stock - here == set()
     assert ("authenticated", "purchase_reward(uuid,uuid,bigint)", "EXECUTE") in here
     assert {(what, right) for role, what, right in here if role == "anon"} == {
-        ("rewards", "SELECT"), *((f"rewards.{name}", "SELECT") for name in (
-            "id", "creator_id", "name", "description", "cost", "is_active", "created_at",
-        )),
+        ("rewards", "SELECT"),
+        *(
+            (f"rewards.{name}", "SELECT")
+            for name in (
+                "id",
+                "creator_id",
+                "name",
+                "description",
+                "cost",
+                "is_active",
+                "created_at",
+            )
+        ),
     }
 
 
@@ -262,9 +270,14 @@ async def test_the_engine_buys_as_the_services_own_role(hosted: Hosted) -> None:
     buyer, wanted = person(admin, 100), reward(admin, 60)
 
     async with await Engine.open(hosted.database.service_url, Settings()) as engine:
-        outcome = await engine.call("purchase_reward", {
-            "reward_id": wanted, "collector_id": buyer, "caller": {"role": "service_role"},
-        })
+        outcome = await engine.call(
+            "purchase_reward",
+            {
+                "reward_id": wanted,
+                "collector_id": buyer,
+                "caller": {"role": "service_role"},
+            },
+        )
 
     assert outcome["status"] == "done"
     assert balance(admin, buyer) == 40

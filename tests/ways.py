@@ -125,9 +125,7 @@ class HttpWay:
     async def set_balance(self, caller: Caller, user_id: str, value: int) -> Answer:
         async with httpx.AsyncClient(timeout=SECONDS_MAX) as client:
             url = f"{self._deployments[0].url}/rest/v1/user_credits?user_id=eq.{user_id}"
-            answer = await client.patch(
-                url, headers=self._headers(caller), json={"balance": value}
-            )
+            answer = await client.patch(url, headers=self._headers(caller), json={"balance": value})
             return answer_of(answer)
 
     async def _call(self, client: httpx.AsyncClient, one: Call, place: int) -> Answer:
@@ -171,14 +169,16 @@ class SupabaseWay:
         self._deployment = deployment
 
     async def rounds(self, rounds: list[list[Call]]) -> list[list[Answer]]:
-        return await self._run([
+        return await self._run(
             [
-                self._from(one.caller)
-                | {"function": one.function, "arguments": one.arguments, "key": one.key}
-                for one in calls
+                [
+                    self._from(one.caller)
+                    | {"function": one.function, "arguments": one.arguments, "key": one.key}
+                    for one in calls
+                ]
+                for calls in rounds
             ]
-            for calls in rounds
-        ])
+        )
 
     async def read(self, caller: Caller, table: str) -> Answer:
         return (await self._run([[self._from(caller) | {"table": table}]]))[0][0]
@@ -193,11 +193,14 @@ class SupabaseWay:
         return {"token": self._deployment.token(caller.role, caller.sub)}
 
     async def _run(self, rounds: list[list[dict[str, Any]]]) -> list[list[Answer]]:
-        answers = await self._node.run("calls.mjs", {
-            "url": self._deployment.url,
-            "anon_key": self._deployment.token("anon"),
-            "rounds": rounds,
-        })
+        answers = await self._node.run(
+            "calls.mjs",
+            {
+                "url": self._deployment.url,
+                "anon_key": self._deployment.token("anon"),
+                "rounds": rounds,
+            },
+        )
         return [[self._answer(one) for one in round_] for round_ in answers]
 
     @staticmethod

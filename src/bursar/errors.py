@@ -83,7 +83,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "ASSET_NOT_FOUND",
         "UB010",
         404,
-        True,
+        False,
         "There is no such asset.",
         "Register the asset first, or correct its name.",
     ),

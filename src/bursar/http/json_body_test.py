@@ -65,7 +65,7 @@ def test_an_amount_that_is_none_is_refused_by_name(amount: str) -> None:
         START + b',"metadata":{"a":1e400}}',
         START + b',"metadata":{"a":' + b"[" * 40 + b"]" * 40 + b"}}",
         START + b',"metadata":{"a":' + b"[" * 5000 + b"]" * 5000 + b"}}",
-        START + b',"reason":"' + b"x" * 101 + b'"}',
+        START + b',"reason":"' + b"x" * 201 + b'"}',
         START + b',"surprise":1}',
         b'{"owner_id":"\xc3\xbc","asset":"credit","amount":1}',
         b'{"owner_id":"","asset":"credit","amount":1}',

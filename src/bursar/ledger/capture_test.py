@@ -18,7 +18,8 @@ def held(ledger: Ledger, funds: int, amount: int) -> tuple[str, int]:
 def parts(ledger: Ledger, hold_id: int) -> tuple[str, int, int, int]:
     """Status, captured, released, expired."""
     [row] = ledger.rows(
-        "SELECT status, captured, released, expired FROM bursar.hold WHERE id = %s", hold_id)
+        "SELECT status, captured, released, expired FROM bursar.hold WHERE id = %s", hold_id
+    )
     return (row[0], row[1], row[2], row[3])
 
 
@@ -31,7 +32,9 @@ def test_a_capture_takes_all_that_is_left(ledger: Ledger) -> None:
     assert outcome["hold_id"] == hold_id
     assert (outcome["amount"], outcome["balance"], outcome["held"]) == (4, 6, 0)
     assert ledger.entries(outcome["transaction_id"]) == [
-        ("credit", owner, -4, "used"), ("credit", "system:revenue", 4, "used")]
+        ("credit", owner, -4, "used"),
+        ("credit", "system:revenue", 4, "used"),
+    ]
     assert parts(ledger, hold_id) == ("captured", 4, 0, 0)
 
 
@@ -45,10 +48,11 @@ def test_a_smaller_capture_releases_the_rest(ledger: Ledger) -> None:
 
 
 def test_captures_in_parts_end_with_the_last_one(ledger: Ledger) -> None:
-    owner, hold_id = held(ledger, 10, 9)
+    _, hold_id = held(ledger, 10, 9)
 
     first, second = (
-        done(ledger.one("capture", hold_id=hold_id, amount=a, final=False)) for a in (2, 3))
+        done(ledger.one("capture", hold_id=hold_id, amount=a, final=False)) for a in (2, 3)
+    )
     assert (first["held"], second["held"]) == (7, 4)
     done(ledger.one("release", hold_id=hold_id, amount=1))
     third = done(ledger.one("capture", hold_id=hold_id, final=False))
@@ -68,21 +72,23 @@ def test_a_payee_may_be_named_and_repays_debt_first(ledger: Ledger) -> None:
     assert ledger.wallet(payee) == (4, 0, 0)
 
 
-@pytest.mark.parametrize(("funds", "policy", "final", "taken", "left"), [
-    (10, "cap", True, 4, (6, 0, 0)),
-    (10, "cap", False, 4, (6, 0, 0)),
-    (10, "overdraft", True, 9, (1, 0, 0)),
-    (10, "overdraft", False, 9, (1, 0, 0)),
-    (6, "overdraft", True, 9, (0, 0, 3)),
-    (4, "overdraft", True, 9, (0, 0, 5)),
-])
+@pytest.mark.parametrize(
+    ("funds", "policy", "final", "taken", "left"),
+    [
+        (10, "cap", True, 4, (6, 0, 0)),
+        (10, "cap", False, 4, (6, 0, 0)),
+        (10, "overdraft", True, 9, (1, 0, 0)),
+        (10, "overdraft", False, 9, (1, 0, 0)),
+        (6, "overdraft", True, 9, (0, 0, 3)),
+        (4, "overdraft", True, 9, (0, 0, 5)),
+    ],
+)
 def test_an_over_run_follows_its_policy(
     ledger: Ledger, funds: int, policy: str, final: bool, taken: int, left: tuple[int, int, int]
 ) -> None:
     owner, hold_id = held(ledger, funds, 4)
 
-    outcome = done(ledger.one(
-        "capture", hold_id=hold_id, amount=9, over_run=policy, final=final))
+    outcome = done(ledger.one("capture", hold_id=hold_id, amount=9, over_run=policy, final=final))
 
     assert outcome["amount"] == taken
     assert ledger.wallet(owner) == left
@@ -124,8 +130,9 @@ def test_refusals_are_told_in_their_order(ledger: Ledger) -> None:
 
     assert code(ledger.one("capture", hold_id=10**12, amount=99)) == "HOLD_NOT_FOUND"
     assert code(ledger.one("capture", hold_id=hold_id, to_owner_id=owner)) == "SELF_TRANSFER"
-    assert code(ledger.one(
-        "capture", hold_id=hold_id, to_owner_id=shut, amount=5)) == "HOLD_EXCEEDED"
+    assert (
+        code(ledger.one("capture", hold_id=hold_id, to_owner_id=shut, amount=5)) == "HOLD_EXCEEDED"
+    )
     assert code(ledger.one("capture", hold_id=hold_id, to_owner_id=shut)) == "WALLET_CLOSED"
     assert parts(ledger, hold_id) == ("open", 0, 0, 0)
 
@@ -133,17 +140,26 @@ def test_refusals_are_told_in_their_order(ledger: Ledger) -> None:
 def test_one_hold_several_times_in_a_batch_is_decided_in_order(ledger: Ledger) -> None:
     owner, hold_id = held(ledger, 10, 6)
 
-    outcomes = ledger.ask("batch", [
-        {"verb": "capture", "hold_id": hold_id, "amount": 2, "final": False},
-        {"verb": "release", "hold_id": hold_id, "amount": 1},
-        {"verb": "capture", "hold_id": hold_id, "amount": 4},
-        {"verb": "spend", "owner_id": owner, "asset": "credit", "amount": 6},
-        {"verb": "capture", "hold_id": hold_id, "amount": 3},
-        {"verb": "release", "hold_id": hold_id},
-    ])
+    outcomes = ledger.ask(
+        "batch",
+        [
+            {"verb": "capture", "hold_id": hold_id, "amount": 2, "final": False},
+            {"verb": "release", "hold_id": hold_id, "amount": 1},
+            {"verb": "capture", "hold_id": hold_id, "amount": 4},
+            {"verb": "spend", "owner_id": owner, "asset": "credit", "amount": 6},
+            {"verb": "capture", "hold_id": hold_id, "amount": 3},
+            {"verb": "release", "hold_id": hold_id},
+        ],
+    )
 
     assert [o.get("code", o.get("available")) for o in outcomes] == [
-        4, 5, "HOLD_EXCEEDED", "INSUFFICIENT_FUNDS", 5, "HOLD_ENDED"]
+        4,
+        5,
+        "HOLD_EXCEEDED",
+        "INSUFFICIENT_FUNDS",
+        5,
+        "HOLD_ENDED",
+    ]
 
 
 def test_the_promises_hold(ledger: Ledger) -> None:

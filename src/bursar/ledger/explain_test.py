@@ -23,13 +23,25 @@ def owner(ledger: Ledger) -> str:
 
 def test_a_wallet_is_read_with_what_is_held_and_owed(ledger: Ledger, owner: str) -> None:
     assert ledger.value("SELECT bursar.read_wallet(%s, 'credit')", owner) == {
-        "owner_id": owner, "asset": "credit", "balance": 2, "held": 2, "available": 0, "owed": 5,
-        "status": "open", "seq": 3}
+        "owner_id": owner,
+        "asset": "credit",
+        "balance": 2,
+        "held": 2,
+        "available": 0,
+        "owed": 5,
+        "status": "open",
+        "seq": 3,
+    }
 
 
 def test_who_has_no_wallet_reads_null(ledger: Ledger) -> None:
-    for owner, asset in ((str(uuid.uuid4()), "credit"), ("ada", "credit"), ("ada", "gold"),
-                         (str(uuid.uuid4()), "credit:owed"), ("", "credit")):
+    for owner, asset in (
+        (str(uuid.uuid4()), "credit"),
+        ("ada", "credit"),
+        ("ada", "gold"),
+        (str(uuid.uuid4()), "credit:owed"),
+        ("", "credit"),
+    ):
         assert ledger.value("SELECT bursar.read_wallet(%s, %s)", owner, asset) is None
         assert ledger.value("SELECT bursar.explain(%s, %s)", owner, asset) is None
         assert ledger.value("SELECT bursar.read_statement(%s, %s)", owner, asset) == []
@@ -42,10 +54,14 @@ def test_a_statement_is_newest_first_and_says_who_was_on_the_other_side(
 ) -> None:
     found = ledger.value("SELECT bursar.read_statement(%s, 'credit')", owner)
 
-    assert [(line["seq"], line["verb"], line["amount"], line["balance_after"], line["reason"])
-            for line in found] == [
-        (3, "adjust", -4, 2, "adjust"), (2, "transfer", -4, 6, "transfer"),
-        (1, "grant", 10, 10, "welcome")]
+    assert [
+        (line["seq"], line["verb"], line["amount"], line["balance_after"], line["reason"])
+        for line in found
+    ] == [
+        (3, "adjust", -4, 2, "adjust"),
+        (2, "transfer", -4, 6, "transfer"),
+        (1, "grant", 10, 10, "welcome"),
+    ]
     assert found[0]["actor"] == "operator:bob"
     assert found[2]["metadata"] == {"campaign": "x"}
     assert found[2]["counterparties"] == ["system:issuance"]
@@ -91,7 +107,8 @@ def test_a_balance_that_was_tampered_with_does_not_agree(ledger: Ledger) -> None
     with ledger.admin.transaction(force_rollback=True):
         ledger.admin.execute("SET LOCAL session_replication_role = replica")
         ledger.admin.execute(
-            "UPDATE public.user_credits SET balance = 11 WHERE user_id = %s", [owner])
+            "UPDATE public.user_credits SET balance = 11 WHERE user_id = %s", [owner]
+        )
 
         assert ledger.value("SELECT bursar.explain(%s, 'credit') -> 'agrees'", owner) is False
     assert ledger.value("SELECT bursar.explain(%s, 'credit') -> 'agrees'", owner) is True
@@ -102,23 +119,32 @@ def test_a_transaction_names_its_corrections(ledger: Ledger) -> None:
     spent = done(ledger.one("spend", owner_id=owner, asset="credit", amount=4))["transaction_id"]
     back = [
         done(ledger.one("refund", transaction_id=spent, amount=2))["transaction_id"]
-        for _ in range(2)]
+        for _ in range(2)
+    ]
 
     found = ledger.value("SELECT bursar.read_transaction(%s)", spent)
 
     assert found["corrected_by"] == back
     assert [(e["owner_id"], e["amount"]) for e in found["entries"]] == [
-        (owner, -4), ("system:revenue", 4)]
+        (owner, -4),
+        ("system:revenue", 4),
+    ]
 
 
-@pytest.mark.parametrize("statement", [
-    "UPDATE bursar.entry SET amount = 1", "DELETE FROM bursar.entry", "TRUNCATE bursar.entry",
-    "UPDATE bursar.transaction SET reason = ''", "DELETE FROM bursar.transaction",
-    "TRUNCATE bursar.transaction", "UPDATE bursar.external_reference SET owner_id = ''",
-    "DELETE FROM bursar.external_reference", "TRUNCATE bursar.external_reference",
-])
-def test_what_was_written_down_stays_also_for_the_superuser(
-    ledger: Ledger, statement: str
-) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE bursar.entry SET amount = 1",
+        "DELETE FROM bursar.entry",
+        "TRUNCATE bursar.entry",
+        "UPDATE bursar.transaction SET reason = ''",
+        "DELETE FROM bursar.transaction",
+        "TRUNCATE bursar.transaction",
+        "UPDATE bursar.external_reference SET owner_id = ''",
+        "DELETE FROM bursar.external_reference",
+        "TRUNCATE bursar.external_reference",
+    ],
+)
+def test_what_was_written_down_stays_also_for_the_superuser(ledger: Ledger, statement: str) -> None:
     with pytest.raises(Exception, match="append-only"):
         ledger.admin.execute(statement.encode())

@@ -28,12 +28,15 @@ def test_a_status_is_set_journaled_and_read(ledger: Ledger) -> None:
 def test_a_wallet_goes_on_after_it_was_opened_again(ledger: Ledger) -> None:
     owner = ledger.funded(5)
 
-    outcomes = ledger.ask("batch", [
-        {"verb": "freeze", "owner_id": owner, "asset": "credit", "wallet_status": "frozen"},
-        {"verb": "spend", "owner_id": owner, "asset": "credit", "amount": 1},
-        {"verb": "freeze", "owner_id": owner, "asset": "credit", "wallet_status": "open"},
-        {"verb": "spend", "owner_id": owner, "asset": "credit", "amount": 1},
-    ])
+    outcomes = ledger.ask(
+        "batch",
+        [
+            {"verb": "freeze", "owner_id": owner, "asset": "credit", "wallet_status": "frozen"},
+            {"verb": "spend", "owner_id": owner, "asset": "credit", "amount": 1},
+            {"verb": "freeze", "owner_id": owner, "asset": "credit", "wallet_status": "open"},
+            {"verb": "spend", "owner_id": owner, "asset": "credit", "amount": 1},
+        ],
+    )
 
     assert [o.get("code", o.get("balance")) for o in outcomes] == [5, "WALLET_FROZEN", 5, 4]
 
@@ -55,11 +58,18 @@ def test_a_closed_wallet_neither_pays_nor_receives(ledger: Ledger) -> None:
     done(set_status(ledger, owner, "closed"))
     mine = {"owner_id": owner, "asset": "credit", "amount": 1}
 
-    outcomes = ledger.ask("batch", [
-        {"verb": "grant", **mine}, {"verb": "spend", **mine}, {"verb": "hold", **mine},
-        {"verb": "adjust", **mine}, {"verb": "adjust", **mine, "amount": -1, "shortfall": "debt"},
-        {"verb": "transfer", **mine, "to_owner_id": other},
-        {"verb": "transfer", **mine, "owner_id": other, "to_owner_id": owner}])
+    outcomes = ledger.ask(
+        "batch",
+        [
+            {"verb": "grant", **mine},
+            {"verb": "spend", **mine},
+            {"verb": "hold", **mine},
+            {"verb": "adjust", **mine},
+            {"verb": "adjust", **mine, "amount": -1, "shortfall": "debt"},
+            {"verb": "transfer", **mine, "to_owner_id": other},
+            {"verb": "transfer", **mine, "owner_id": other, "to_owner_id": owner},
+        ],
+    )
 
     assert {code(outcome) for outcome in outcomes} == {"WALLET_CLOSED"}
     assert ledger.wallet(owner) == (0, 0, 0)
@@ -67,16 +77,20 @@ def test_a_closed_wallet_neither_pays_nor_receives(ledger: Ledger) -> None:
 
 def test_a_wallet_that_is_not_there_cannot_be_frozen(ledger: Ledger) -> None:
     assert code(set_status(ledger, str(uuid.uuid4()), "frozen")) == "WALLET_NOT_FOUND"
-    assert code(ledger.one(
-        "freeze", owner_id="a", asset="gold", wallet_status="open")) == "ASSET_NOT_FOUND"
+    assert (
+        code(ledger.one("freeze", owner_id="a", asset="gold", wallet_status="open"))
+        == "ASSET_NOT_FOUND"
+    )
 
 
 def test_a_wallet_that_the_batch_opens_later_is_not_there_yet(ledger: Ledger) -> None:
     owner = str(uuid.uuid4())
     freeze = {"verb": "freeze", "owner_id": owner, "asset": "credit", "wallet_status": "frozen"}
 
-    outcomes = ledger.ask("batch", [
-        freeze, {"verb": "grant", "owner_id": owner, "asset": "credit", "amount": 5}, freeze])
+    outcomes = ledger.ask(
+        "batch",
+        [freeze, {"verb": "grant", "owner_id": owner, "asset": "credit", "amount": 5}, freeze],
+    )
 
     assert [o.get("code", o.get("balance")) for o in outcomes] == ["WALLET_NOT_FOUND", 5, 5]
 
@@ -87,7 +101,8 @@ def test_no_other_verb_sets_a_status(ledger: Ledger, verb: str) -> None:
     to = {"to_owner_id": str(uuid.uuid4())} if verb == "transfer" else {}
 
     refused = ledger.one(
-        verb, owner_id=owner, asset="credit", amount=1, wallet_status="frozen", **to)
+        verb, owner_id=owner, asset="credit", amount=1, wallet_status="frozen", **to
+    )
 
     assert refused["details"] == {"field": "wallet_status"}
     assert ledger.value("SELECT bursar.read_wallet(%s, 'credit') ->> 'status'", owner) == "open"

@@ -31,15 +31,21 @@ def test_every_verb_is_refused_while_the_gate_is_closed_and_nothing_changes(
     hold_id = done(ledger.one("hold", owner_id=owner, asset="credit", amount=3))["hold_id"]
     wallet = {"owner_id": owner, "asset": "credit"}
     requests = {
-        "grant": wallet | {"amount": 1}, "spend": wallet | {"amount": 1},
+        "grant": wallet | {"amount": 1},
+        "spend": wallet | {"amount": 1},
         "transfer": wallet | {"amount": 1, "to_owner_id": str(uuid.uuid4())},
-        "hold": wallet | {"amount": 1}, "capture": {"hold_id": hold_id},
-        "release": {"hold_id": hold_id}, "refund": {"transaction_id": 1},
-        "adjust": wallet | {"amount": 1}, "freeze": wallet | {"wallet_status": "frozen"},
+        "hold": wallet | {"amount": 1},
+        "capture": {"hold_id": hold_id},
+        "release": {"hold_id": hold_id},
+        "refund": {"transaction_id": 1},
+        "adjust": wallet | {"amount": 1},
+        "freeze": wallet | {"wallet_status": "frozen"},
         "batch": wallet | {"verb": "grant", "amount": 1},
         "purchase_reward": {
-            "reward_id": reward(ledger.admin, 1), "collector_id": owner,
-            "caller": {"role": "service_role"}},
+            "reward_id": reward(ledger.admin, 1),
+            "collector_id": owner,
+            "caller": {"role": "service_role"},
+        },
     }
 
     with closed(ledger):
@@ -101,15 +107,18 @@ def test_who_closes_the_gate_waits_for_the_writers_inside(ledger: Ledger) -> Non
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
-@pytest.mark.parametrize("statement", [
-    "SELECT bursar.spend('[{}]')",
-    "SELECT bursar.batch('[{}]')",
-    "SELECT bursar.purchase_reward('[{}]')",
-    "SELECT public.purchase_reward(gen_random_uuid(), gen_random_uuid())",
-    "SELECT public.purchase_bounty(gen_random_uuid(), gen_random_uuid())",
-    "SELECT public.create_reward('x', '', 1, gen_random_uuid())",
-    "INSERT INTO public.user_credits VALUES (gen_random_uuid(), 5)",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT bursar.spend('[{}]')",
+        "SELECT bursar.batch('[{}]')",
+        "SELECT bursar.purchase_reward('[{}]')",
+        "SELECT public.purchase_reward(gen_random_uuid(), gen_random_uuid())",
+        "SELECT public.purchase_bounty(gen_random_uuid(), gen_random_uuid())",
+        "SELECT public.create_reward('x', '', 1, gen_random_uuid())",
+        "INSERT INTO public.user_credits VALUES (gen_random_uuid(), 5)",
+    ],
+)
 def test_other_isolation_levels_are_refused(ledger: Ledger, level: str, statement: str) -> None:
     with psycopg.connect(ledger.database.url) as connection:
         connection.execute("SET SESSION ROLE service_role")
@@ -125,6 +134,10 @@ def test_reading_goes_on(ledger: Ledger) -> None:
 
     with closed(ledger):
         for read in ("read_wallet", "read_statement", "explain"):
-            assert ledger.caller.execute(
-                f"SELECT bursar.{read}(%s, 'credit')".encode(), [owner]).fetchone() is not None
+            assert (
+                ledger.caller.execute(
+                    f"SELECT bursar.{read}(%s, 'credit')".encode(), [owner]
+                ).fetchone()
+                is not None
+            )
     assert ledger.wallet(owner) == (10, 0, 0)

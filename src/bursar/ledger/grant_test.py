@@ -19,23 +19,34 @@ def test_a_grant_opens_the_wallet_and_comes_from_issuance(ledger: Ledger) -> Non
     outcome = done(ledger.one("grant", owner_id=owner, asset="credit", amount=5))
 
     assert {name: outcome[name] for name in outcome if name != "transaction_id"} == {
-        "status": "done", "verb": "grant", "owner_id": owner, "asset": "credit", "amount": 5,
-        "balance": 5, "held": 0, "available": 5, "replayed": False,
+        "status": "done",
+        "verb": "grant",
+        "owner_id": owner,
+        "asset": "credit",
+        "amount": 5,
+        "balance": 5,
+        "held": 0,
+        "available": 5,
+        "replayed": False,
     }
     assert ledger.entries(outcome["transaction_id"]) == [
-        ("credit", "system:issuance", -5, "granted"), ("credit", owner, 5, "promotional")]
-    assert ledger.value(
-        "SELECT balance FROM public.user_credits WHERE user_id = %s", owner) == 5
+        ("credit", "system:issuance", -5, "granted"),
+        ("credit", owner, 5, "promotional"),
+    ]
+    assert ledger.value("SELECT balance FROM public.user_credits WHERE user_id = %s", owner) == 5
 
 
 def test_a_grant_for_an_external_transaction_comes_from_outside(ledger: Ledger) -> None:
     owner = str(uuid.uuid4())
 
-    outcome = done(ledger.one(
-        "grant", owner_id=owner, asset="credit", amount=5, external=event(owner)))
+    outcome = done(
+        ledger.one("grant", owner_id=owner, asset="credit", amount=5, external=event(owner))
+    )
 
     assert ledger.entries(outcome["transaction_id"]) == [
-        ("credit", "system:external", -5, "granted"), ("credit", owner, 5, "purchased")]
+        ("credit", "system:external", -5, "granted"),
+        ("credit", owner, 5, "purchased"),
+    ]
 
 
 def test_an_external_id_has_one_effect_and_the_same_grant_again_is_a_replay(
@@ -52,9 +63,14 @@ def test_an_external_id_has_one_effect_and_the_same_grant_again_is_a_replay(
     assert ledger.wallet(owner) == (5, 0, 0)
 
 
-@pytest.mark.parametrize("change", [
-    {"owner_id": str(uuid.uuid4())}, {"amount": 6}, {"bucket": "earned"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"owner_id": str(uuid.uuid4())},
+        {"amount": 6},
+        {"bucket": "earned"},
+    ],
+)
 def test_an_external_id_in_another_grant_is_refused(
     ledger: Ledger, change: dict[str, object]
 ) -> None:
@@ -69,20 +85,32 @@ def test_an_external_id_in_another_grant_is_refused(
     assert ledger.wallet(owner) == (5, 0, 0)
 
 
-@pytest.mark.parametrize("other", [
-    {"provider": "play"}, {"account": "second"}, {"mode": "test"}, {"id": "another"},
-])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"provider": "play"},
+        {"account": "second"},
+        {"mode": "test"},
+        {"id": "another"},
+    ],
+)
 def test_external_ids_differ_in_each_of_their_four_parts(
     ledger: Ledger, other: dict[str, str]
 ) -> None:
     owner = str(uuid.uuid4())
     grant = {"owner_id": owner, "asset": "credit", "amount": 5}
 
-    outcomes = ledger.ask("grant", [
-        grant | {"external": event(owner)},
-        grant | {"external": event(owner) | {k: f"{v}{owner}" if k == "id" else v
-                                            for k, v in other.items()}},
-    ])
+    outcomes = ledger.ask(
+        "grant",
+        [
+            grant | {"external": event(owner)},
+            grant
+            | {
+                "external": event(owner)
+                | {k: f"{v}{owner}" if k == "id" else v for k, v in other.items()}
+            },
+        ],
+    )
 
     assert [outcome["balance"] for outcome in outcomes] == [5, 10]
 
@@ -93,8 +121,10 @@ def test_one_external_id_with_words_of_its_own_twice_in_a_batch_is_one_effect(
     owner = str(uuid.uuid4())
     grant = {"owner_id": owner, "asset": "credit", "amount": 5}
 
-    first, second = ledger.ask("grant", [
-        grant | {"external": event(owner)}, grant | {"external": event(owner, note="again")}])
+    first, second = ledger.ask(
+        "grant",
+        [grant | {"external": event(owner)}, grant | {"external": event(owner, note="again")}],
+    )
 
     done(first)
     assert code(second) == "EXTERNAL_ID_TAKEN"
@@ -137,9 +167,12 @@ def test_a_grant_repays_the_debt_first(ledger: Ledger) -> None:
     assert "owed" not in second
     assert ledger.entries(first["transaction_id"]) == [
         ("credit", "system:issuance", -15, "granted"),
-        ("credit", owner, 15, "promotional"), ("credit", owner, -15, "debt"),
-        ("credit", "system:debt", 15, "debt"), ("credit:owed", owner, -15, "debt"),
-        ("credit:owed", "system:debt", 15, "debt")]
+        ("credit", owner, 15, "promotional"),
+        ("credit", owner, -15, "debt"),
+        ("credit", "system:debt", 15, "debt"),
+        ("credit:owed", owner, -15, "debt"),
+        ("credit:owed", "system:debt", 15, "debt"),
+    ]
 
 
 def test_a_frozen_wallet_receives_and_a_full_one_does_not(ledger: Ledger) -> None:
@@ -148,12 +181,17 @@ def test_a_frozen_wallet_receives_and_a_full_one_does_not(ledger: Ledger) -> Non
     assert done(ledger.one("grant", owner_id=owner, asset="credit", amount=5))["balance"] == 10
 
     ledger.admin.execute(
-        "UPDATE public.user_credits SET balance = 999999999999999996 WHERE user_id = %s", [owner])
+        "UPDATE public.user_credits SET balance = 999999999999999996 WHERE user_id = %s", [owner]
+    )
 
-    outcomes = ledger.ask("grant", [
-        {"owner_id": owner, "asset": "credit", "amount": amount} for amount in (5, 4, 1)])
+    outcomes = ledger.ask(
+        "grant", [{"owner_id": owner, "asset": "credit", "amount": amount} for amount in (5, 4, 1)]
+    )
     assert [o.get("code", o.get("balance")) for o in outcomes] == [
-        "BALANCE_LIMIT", 10**18, "BALANCE_LIMIT"]
+        "BALANCE_LIMIT",
+        10**18,
+        "BALANCE_LIMIT",
+    ]
 
 
 def test_an_asset_that_is_not_registered_is_refused(ledger: Ledger) -> None:

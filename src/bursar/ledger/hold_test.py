@@ -94,9 +94,14 @@ def test_an_expiry_is_a_transaction_of_its_own(ledger: Ledger) -> None:
     ) == [("hold", 4), ("capture", 1), ("expire", 3)]
 
 
-@pytest.mark.parametrize(("status", "expected"), [
-    ("frozen", "WALLET_FROZEN"), ("closed", "WALLET_CLOSED"), ("open", "INSUFFICIENT_FUNDS"),
-])
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("frozen", "WALLET_FROZEN"),
+        ("closed", "WALLET_CLOSED"),
+        ("open", "INSUFFICIENT_FUNDS"),
+    ],
+)
 def test_the_status_is_told_before_the_funds(ledger: Ledger, status: str, expected: str) -> None:
     owner = ledger.funded(1)
     done(ledger.one("spend", owner_id=owner, asset="credit", amount=1))
@@ -106,10 +111,14 @@ def test_the_status_is_told_before_the_funds(ledger: Ledger, status: str, expect
 
 
 def test_nobody_holds_what_is_not_there(ledger: Ledger) -> None:
-    assert code(ledger.one(
-        "hold", owner_id=str(uuid.uuid4()), asset="credit", amount=1)) == "INSUFFICIENT_FUNDS"
-    assert code(ledger.one(
-        "hold", owner_id=str(uuid.uuid4()), asset="gold", amount=1)) == "ASSET_NOT_FOUND"
+    assert (
+        code(ledger.one("hold", owner_id=str(uuid.uuid4()), asset="credit", amount=1))
+        == "INSUFFICIENT_FUNDS"
+    )
+    assert (
+        code(ledger.one("hold", owner_id=str(uuid.uuid4()), asset="gold", amount=1))
+        == "ASSET_NOT_FOUND"
+    )
 
 
 def test_the_promises_hold(ledger: Ledger) -> None:

@@ -26,7 +26,8 @@ def at_once(ledger: Ledger, verb: str, requests: list[dict[str, Any]]) -> list[O
         with psycopg.connect(ledger.database.url, autocommit=True) as connection:
             start.wait()
             row = connection.execute(
-                f'SELECT bursar."{verb}"(%s)'.encode(), [Jsonb([request])]).fetchone()
+                f'SELECT bursar."{verb}"(%s)'.encode(), [Jsonb([request])]
+            ).fetchone()
         assert row is not None
         outcome: Outcome = row[0][0]
         return outcome
@@ -46,9 +47,15 @@ def test_the_same_request_again_is_the_first_outcome_again(ledger: Ledger) -> No
     assert ledger.wallet(owner) == (4, 0, 0)
 
 
-@pytest.mark.parametrize("change", [
-    {"reason": "worded anew"}, {"metadata": {"try": 2}}, {"actor": "user:ada"}, {"bucket": None},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": "worded anew"},
+        {"metadata": {"try": 2}},
+        {"actor": "user:ada"},
+        {"bucket": None},
+    ],
+)
 def test_other_words_are_the_same_request(ledger: Ledger, change: dict[str, Any]) -> None:
     owner = ledger.funded(10)
     done(ledger.one("spend", **spend(owner)))
@@ -116,13 +123,21 @@ def test_what_time_lifts_is_not_remembered(ledger: Ledger) -> None:
 
 
 def test_every_refusal_is_remembered_or_not_as_it_is_documented(ledger: Ledger) -> None:
-    forgotten = {code for (code,) in ledger.rows(
-        "SELECT code FROM bursar.refusal WHERE NOT remembered")}
+    forgotten = {
+        code for (code,) in ledger.rows("SELECT code FROM bursar.refusal WHERE NOT remembered")
+    }
 
     assert forgotten == {
-        "MALFORMED", "NOT_AUTHORIZED", "DEGRADED", "BUSY", "IDEMPOTENCY_MISMATCH",
+        "ASSET_NOT_FOUND",
+        "MALFORMED",
+        "NOT_AUTHORIZED",
+        "DEGRADED",
+        "BUSY",
+        "IDEMPOTENCY_MISMATCH",
         # Whose the key would be is not known.
-        "HOLD_NOT_FOUND", "TRANSACTION_NOT_FOUND"}
+        "HOLD_NOT_FOUND",
+        "TRANSACTION_NOT_FOUND",
+    }
 
 
 @pytest.mark.parametrize("verb", ["spend", "grant"])
@@ -144,7 +159,8 @@ def test_the_same_key_on_two_assets_at_once_is_one_effect_and_a_mismatch(ledger:
         grant = {"owner_id": owner, "amount": 3, "key": "k"}
 
         outcomes = at_once(
-            ledger, "grant", [grant | {"asset": "credit"}, grant | {"asset": "gem"}] * 2)
+            ledger, "grant", [grant | {"asset": "credit"}, grant | {"asset": "gem"}] * 2
+        )
 
         codes = sorted(outcome.get("code", "done") for outcome in outcomes)
         assert codes == ["IDEMPOTENCY_MISMATCH"] * 2 + ["done"] * 2
@@ -156,12 +172,18 @@ def test_one_external_id_by_many_owners_at_once_is_one_effect(ledger: Ledger) ->
         event = {"provider": "p", "account": "a", "mode": "live", "id": str(uuid.uuid4())}
         owners = [str(uuid.uuid4()) for _ in range(8)]
 
-        outcomes = at_once(ledger, "grant", [
-            {"owner_id": owner, "asset": "credit", "amount": 5, "external": event}
-            for owner in owners])
+        outcomes = at_once(
+            ledger,
+            "grant",
+            [
+                {"owner_id": owner, "asset": "credit", "amount": 5, "external": event}
+                for owner in owners
+            ],
+        )
 
         assert sorted(outcome.get("code", "done") for outcome in outcomes) == [
-            "EXTERNAL_ID_TAKEN"] * 7 + ["done"]
+            "EXTERNAL_ID_TAKEN"
+        ] * 7 + ["done"]
         assert sum(ledger.wallet(owner)[0] for owner in owners) == 5
 
 

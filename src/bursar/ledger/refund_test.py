@@ -34,23 +34,35 @@ def test_the_payer_gets_back_what_the_payee_gives(ledger: Ledger, verb: str) -> 
     assert outcome["corrects"] == charge
     other = "system:revenue" if verb == "spend" else payee
     assert ledger.entries(outcome["transaction_id"]) == [
-        ("credit", payer, 6, "refund"), ("credit", other, -6, "refund")]
+        ("credit", payer, 6, "refund"),
+        ("credit", other, -6, "refund"),
+    ]
     assert ledger.wallet(payee) == (0, 0, 0)
 
 
 def test_a_refunded_grant_goes_back_to_where_it_came_from(ledger: Ledger) -> None:
     owner = str(uuid.uuid4())
-    grant = done(ledger.one("grant", owner_id=owner, asset="credit", amount=6, external={
-        "provider": "p", "account": "a", "mode": "live", "id": owner}))
+    grant = done(
+        ledger.one(
+            "grant",
+            owner_id=owner,
+            asset="credit",
+            amount=6,
+            external={"provider": "p", "account": "a", "mode": "live", "id": owner},
+        )
+    )
     done(ledger.one("spend", owner_id=owner, asset="credit", amount=4))
 
     outcome = done(ledger.one("refund", transaction_id=grant["transaction_id"]))
 
     assert (outcome["balance"], outcome["owed"]) == (0, 4)
     assert ledger.entries(outcome["transaction_id"]) == [
-        ("credit", owner, -2, "refund"), ("credit", "system:debt", -4, "debt"),
-        ("credit:owed", owner, 4, "debt"), ("credit:owed", "system:debt", -4, "debt"),
-        ("credit", "system:external", 6, "refund")]
+        ("credit", owner, -2, "refund"),
+        ("credit", "system:debt", -4, "debt"),
+        ("credit:owed", owner, 4, "debt"),
+        ("credit:owed", "system:debt", -4, "debt"),
+        ("credit", "system:external", 6, "refund"),
+    ]
 
 
 def test_what_the_payee_no_longer_has_becomes_debt_and_holds_are_kept(ledger: Ledger) -> None:
@@ -66,8 +78,9 @@ def test_what_the_payee_no_longer_has_becomes_debt_and_holds_are_kept(ledger: Le
 def test_a_payee_who_repaid_debt_with_it_gives_it_back(ledger: Ledger) -> None:
     payer, payee = ledger.funded(10), ledger.funded(1)
     done(ledger.one("adjust", owner_id=payee, asset="credit", amount=-8, shortfall="debt"))
-    charge = done(ledger.one(
-        "transfer", owner_id=payer, to_owner_id=payee, asset="credit", amount=10))
+    charge = done(
+        ledger.one("transfer", owner_id=payer, to_owner_id=payee, asset="credit", amount=10)
+    )
     assert ledger.wallet(payee) == (3, 0, 0)
 
     done(ledger.one("refund", transaction_id=charge["transaction_id"]))
@@ -79,12 +92,18 @@ def test_a_payee_who_repaid_debt_with_it_gives_it_back(ledger: Ledger) -> None:
 def test_parts_add_up_and_never_exceed_the_charge(ledger: Ledger) -> None:
     payer, _, charge = charged(ledger, "transfer")
 
-    outcomes = ledger.ask("refund", [
-        {"transaction_id": charge, "amount": amount} for amount in (2, 5, 3, 2, 1)])
+    outcomes = ledger.ask(
+        "refund", [{"transaction_id": charge, "amount": amount} for amount in (2, 5, 3, 2, 1)]
+    )
     rest = ledger.one("refund", transaction_id=charge)
 
     assert [o.get("code", o.get("balance")) for o in outcomes] == [
-        6, "REFUND_EXCEEDED", 9, "REFUND_EXCEEDED", 10]
+        6,
+        "REFUND_EXCEEDED",
+        9,
+        "REFUND_EXCEEDED",
+        10,
+    ]
     assert code(rest) == "REFUND_EXCEEDED"
     assert rest["details"] == {"transaction_id": charge, "charged": 6, "refunded": 6}
     assert ledger.wallet(payer) == (10, 0, 0)
@@ -103,8 +122,9 @@ def test_refunds_at_once_never_exceed_the_charge(ledger: Ledger) -> None:
 
     def refund(_: int) -> Outcome:
         with psycopg.connect(ledger.database.url, autocommit=True) as connection:
-            row = connection.execute("SELECT bursar.refund(%s)", [
-                Jsonb([{"transaction_id": charge, "amount": 4}])]).fetchone()
+            row = connection.execute(
+                "SELECT bursar.refund(%s)", [Jsonb([{"transaction_id": charge, "amount": 4}])]
+            ).fetchone()
         assert row is not None
         outcome: Outcome = row[0][0]
         return outcome
@@ -126,8 +146,10 @@ def test_what_charged_nothing_cannot_be_refunded(ledger: Ledger) -> None:
     ]
 
     for outcome in made:
-        assert code(ledger.one(
-            "refund", transaction_id=done(outcome)["transaction_id"])) == "NOT_REFUNDABLE"
+        assert (
+            code(ledger.one("refund", transaction_id=done(outcome)["transaction_id"]))
+            == "NOT_REFUNDABLE"
+        )
     assert code(ledger.one("refund", transaction_id=10**12)) == "TRANSACTION_NOT_FOUND"
 
 

@@ -22,7 +22,7 @@ VALUES
     (6, 'TRANSACTION_NOT_FOUND', 'UB013', 404, false,
         'There is no such transaction.',
         'Correct the transaction''s id.'),
-    (7, 'ASSET_NOT_FOUND', 'UB010', 404, true,
+    (7, 'ASSET_NOT_FOUND', 'UB010', 404, false,
         'There is no such asset.',
         'Register the asset first, or correct its name.'),
     (8, 'REWARD_NOT_FOUND', 'UB014', 404, true,

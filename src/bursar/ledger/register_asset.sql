@@ -67,7 +67,7 @@ BEGIN
     FOR v_check IN
         SELECT * FROM (VALUES
             (v_table || '_' || a.balance_column || '_non_negative', '%1$I >= 0'),
-            (v_table || '_' || a.balance_column || '_covers_held', 'bursar_held BETWEEN 0 AND %1$I
+            (v_table || '_bursar_held', 'bursar_held BETWEEN 0 AND %1$I
                 AND bursar_status IN (''open'', ''frozen'', ''closed'')')
         ) AS wanted (name, condition)
         WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.store AND conname = name)

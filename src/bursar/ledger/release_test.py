@@ -41,8 +41,7 @@ def test_parts_add_up_and_never_exceed_the_hold(ledger: Ledger) -> None:
 def test_a_release_has_no_over_run(ledger: Ledger, policy: str) -> None:
     owner, hold_id = held(ledger)
 
-    assert code(ledger.one(
-        "release", hold_id=hold_id, amount=9, over_run=policy)) == "MALFORMED"
+    assert code(ledger.one("release", hold_id=hold_id, amount=9, over_run=policy)) == "MALFORMED"
     assert ledger.wallet(owner) == (10, 6, 0)
 
 
@@ -58,7 +57,8 @@ def test_of_captures_and_releases_at_once_exactly_one_ends_the_hold(ledger: Ledg
         verb = "capture" if number % 2 else "release"
         with psycopg.connect(ledger.database.url, autocommit=True) as connection:
             row = connection.execute(
-                f"SELECT bursar.{verb}(%s)".encode(), [Jsonb([{"hold_id": hold_id}])]).fetchone()
+                f"SELECT bursar.{verb}(%s)".encode(), [Jsonb([{"hold_id": hold_id}])]
+            ).fetchone()
         assert row is not None
         outcome = row[0][0]
         assert outcome["status"] == "done" or outcome["code"] == "HOLD_ENDED"

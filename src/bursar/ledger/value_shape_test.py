@@ -14,14 +14,40 @@ pytestmark = pytest.mark.postgres_versions("15", "18")
 
 OWNER, PAYEE = str(uuid.uuid4()), str(uuid.uuid4())
 NO_AMOUNTS: list[object] = [
-    0, -1, 10**15 + 1, 10**30, 2**53 + 10**15, 1.5, "1.0", True, False, "1", "NaN", "Infinity", "",
-    [], [5], {}, {"amount": 5}, -(10**15), -(10**30),
+    0,
+    -1,
+    10**15 + 1,
+    10**30,
+    2**53 + 10**15,
+    1.5,
+    "1.0",
+    True,
+    False,
+    "1",
+    "NaN",
+    "Infinity",
+    "",
+    [],
+    [5],
+    {},
+    {"amount": 5},
+    -(10**15),
+    -(10**30),
 ]
 NO_TEXTS: list[object] = [5, 1.5, True, [], ["a"], {}, {"a": 1}]
 NO_KEYS: list[object] = ["", "k" * 256, "schlüssel", "a\tb", "a\nb", "\x7f", *NO_TEXTS]
 NO_OWNERS: list[object] = [
-    "", "ada", "ädä", " " + OWNER, OWNER[:-1], OWNER + "0", OWNER.replace("-", ""),
-    "{" + OWNER + "}", OWNER[:-1] + "g", "system:revenue", *NO_TEXTS,
+    "",
+    "ada",
+    "ädä",
+    " " + OWNER,
+    OWNER[:-1],
+    OWNER + "0",
+    OWNER.replace("-", ""),
+    "{" + OWNER + "}",
+    OWNER[:-1] + "g",
+    "system:revenue",
+    *NO_TEXTS,
 ]
 GOOD: dict[str, dict[str, Any]] = {
     "grant": {"owner_id": OWNER, "asset": "credit", "amount": 5},
@@ -71,18 +97,32 @@ def wrong_values() -> list[tuple[str, str, list[object]]]:
                 grid.append((verb, field, [value]))
     no_ids: list[object] = [0, -1, 1.5, True, "1", 2**63, [], {}]
     grid += [
-        ("capture", "hold_id", no_ids), ("release", "hold_id", no_ids),
+        ("capture", "hold_id", no_ids),
+        ("release", "hold_id", no_ids),
         ("refund", "transaction_id", no_ids),
-        ("transfer", "to_owner_id", NO_OWNERS), ("capture", "to_owner_id", [5, {}, "\x01"]),
+        ("transfer", "to_owner_id", NO_OWNERS),
+        ("capture", "to_owner_id", [5, {}, "\x01"]),
         ("hold", "expires_in_seconds", [0, -1, 86401, 1.5, True, "60"]),
         ("capture", "over_run", ["debt", "", *NO_TEXTS]),
         ("capture", "final", ["true", 1, 0, [], {}]),
         ("adjust", "shortfall", ["owe", "", *NO_TEXTS]),
         ("freeze", "wallet_status", ["shut", "", *NO_TEXTS]),
         ("grant", "bucket", ["", "Bonus", "b" * 31, "debt", "a b", *NO_TEXTS]),
-        ("grant", "external", [
-            "pi_1", 5, [], {}, EXTERNAL | {"mode": "demo"}, EXTERNAL | {"id": 5},
-            EXTERNAL | {"id": ""}, EXTERNAL | {"account": {}}, EXTERNAL | {"provider": "é"}]),
+        (
+            "grant",
+            "external",
+            [
+                "pi_1",
+                5,
+                [],
+                {},
+                EXTERNAL | {"mode": "demo"},
+                EXTERNAL | {"id": 5},
+                EXTERNAL | {"id": ""},
+                EXTERNAL | {"account": {}},
+                EXTERNAL | {"provider": "é"},
+            ],
+        ),
     ]
     return grid
 
@@ -110,9 +150,9 @@ def test_a_wrong_value_is_refused_by_name_and_its_neighbours_succeed(
         assert outcome["details"] == {"field": field}, (value, outcome)
 
 
-@pytest.mark.parametrize(("verb", "missing"), [
-    (verb, field) for verb, request in GOOD.items() for field in request
-])
+@pytest.mark.parametrize(
+    ("verb", "missing"), [(verb, field) for verb, request in GOOD.items() for field in request]
+)
 def test_a_missing_field_is_refused_by_name(ledger: Ledger, verb: str, missing: str) -> None:
     for request in (
         {name: value for name, value in GOOD[verb].items() if name != missing},
@@ -158,9 +198,18 @@ def test_a_number_that_python_cannot_write_is_refused(ledger: Ledger, text: str)
 
 
 @pytest.mark.parametrize("verb", [*GOOD, "batch", "purchase_reward"])
-@pytest.mark.parametrize("argument", [
-    None, {}, 5, "grant", True, [], [GOOD["grant"]] * 1001,
-])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        None,
+        {},
+        5,
+        "grant",
+        True,
+        [],
+        [GOOD["grant"]] * 1001,
+    ],
+)
 def test_what_is_no_batch_is_refused_as_a_whole(
     ledger: Ledger, verb: str, argument: object
 ) -> None:
@@ -185,11 +234,11 @@ def test_a_thousand_requests_are_a_batch_and_one_character_too_many_is_a_key_too
 
 def test_owners_of_any_name_are_as_distinct_as_their_bytes(ledger: Ledger) -> None:
     ledger.register_gem()
-    names = [
-        "ada", "Ada", "ada ", "a" * 255, "a" * 256, "ädä", "system:", "SYSTEM:a", "%", "a'b\\"]
+    names = ["ada", "Ada", "ada ", "a" * 255, "a" * 256, "ädä", "system:", "SYSTEM:a", "%", "a'b\\"]
 
     outcomes = ledger.ask(
-        "grant", [{"owner_id": name, "asset": "gem", "amount": 1} for name in names])
+        "grant", [{"owner_id": name, "asset": "gem", "amount": 1} for name in names]
+    )
 
     refused = [n for n, o in zip(names, outcomes, strict=True) if o["status"] == "refused"]
     assert refused == ["ada ", "a" * 256, "ädä", "system:"]

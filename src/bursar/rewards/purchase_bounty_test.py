@@ -18,8 +18,9 @@ BUY = "SELECT public.purchase_bounty(%s, %s)"
 def test_a_bounty_is_a_reward(ledger: Ledger) -> None:
     buyer, reward_id = ledger.funded(100), reward(ledger.admin, 60)
 
-    row = ledger.database.connect("authenticated", buyer).execute(
-        BUY, [reward_id, buyer]).fetchone()
+    row = (
+        ledger.database.connect("authenticated", buyer).execute(BUY, [reward_id, buyer]).fetchone()
+    )
 
     assert row is not None
     assert (row[0]["verb"], row[0]["balance"]) == ("purchase_reward", 40)
@@ -29,8 +30,7 @@ def test_it_cannot_be_bought_for_somebody_else_or_by_nobody(ledger: Ledger) -> N
     buyer, reward_id = ledger.funded(100), reward(ledger.admin, 60)
 
     with pytest.raises(psycopg.DatabaseError, match=r"^NOT_AUTHORIZED: "):
-        ledger.database.connect("authenticated", str(uuid.uuid4())).execute(
-            BUY, [reward_id, buyer])
+        ledger.database.connect("authenticated", str(uuid.uuid4())).execute(BUY, [reward_id, buyer])
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         ledger.database.connect("anon").execute(BUY, [reward_id, buyer])
     assert ledger.wallet(buyer) == (100, 0, 0)
@@ -41,9 +41,7 @@ def test_two_of_sixty_at_once_with_a_hundred_are_one_success(ledger: Ledger) -> 
         buyer = ledger.funded(100)
         start = threading.Barrier(2)
 
-        def purchase(
-            reward_id: str, buyer: str = buyer, start: threading.Barrier = start
-        ) -> str:
+        def purchase(reward_id: str, buyer: str = buyer, start: threading.Barrier = start) -> str:
             with psycopg.connect(ledger.database.url, autocommit=True) as connection:
                 start.wait()
                 try:

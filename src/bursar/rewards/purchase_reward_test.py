@@ -27,17 +27,31 @@ def test_a_purchase_charges_credits_collects_and_logs(ledger: Ledger) -> None:
     outcome = done(buy(ledger, reward_id, buyer))
 
     assert {k: v for k, v in outcome.items() if k != "transaction_id"} == {
-        "status": "done", "verb": "purchase_reward", "owner_id": buyer, "asset": "credit",
-        "amount": 60, "balance": 40, "held": 0, "available": 40, "replayed": False,
-        "reward_id": reward_id, "price": 60}
+        "status": "done",
+        "verb": "purchase_reward",
+        "owner_id": buyer,
+        "asset": "credit",
+        "amount": 60,
+        "balance": 40,
+        "held": 0,
+        "available": 40,
+        "replayed": False,
+        "reward_id": reward_id,
+        "price": 60,
+    }
     assert ledger.entries(outcome["transaction_id"]) == [
-        ("credit", buyer, -60, "used"), ("credit", creator, 60, "earned")]
+        ("credit", buyer, -60, "used"),
+        ("credit", creator, 60, "earned"),
+    ]
     assert ledger.rows(
         "SELECT reward_id::text, price, transaction_id FROM public.collected_rewards"
-        " WHERE collector_id = %s", buyer) == [(reward_id, 60, outcome["transaction_id"])]
+        " WHERE collector_id = %s",
+        buyer,
+    ) == [(reward_id, 60, outcome["transaction_id"])]
     assert ledger.rows(
         "SELECT amount, type, reference, balance_after FROM public.credit_transactions"
-        " WHERE user_id = %s AND amount < 0", buyer
+        " WHERE user_id = %s AND amount < 0",
+        buyer,
     ) == [(-60, "purchase_reward", outcome["transaction_id"], 40)]
 
 
@@ -67,14 +81,17 @@ def test_of_several_reasons_to_refuse_the_first_is_told(ledger: Ledger) -> None:
     assert code(buy(ledger, reward_id, buyer, expected_price=1)) == "ALREADY_COLLECTED"
 
 
-@pytest.mark.parametrize(("field", "values"), [
-    ("reward_id", [None, "", "x", 5, {}, []]),
-    ("collector_id", [None, "", "x", 5, {}, []]),
-    ("expected_price", [0, -1, 1.5, "60", True, 10**15 + 1, {}]),
-    ("key", ["", "k" * 256, "ü", 5, {}]),
-    ("principal", ["root", 5]),
-    ("actor", ["", "ü", 5, {}]),
-])
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("reward_id", [None, "", "x", 5, {}, []]),
+        ("collector_id", [None, "", "x", 5, {}, []]),
+        ("expected_price", [0, -1, 1.5, "60", True, 10**15 + 1, {}]),
+        ("key", ["", "k" * 256, "ü", 5, {}]),
+        ("principal", ["root", 5]),
+        ("actor", ["", "ü", 5, {}]),
+    ],
+)
 def test_a_wrong_value_is_refused_by_name_and_its_neighbour_buys(
     ledger: Ledger, field: str, values: list[object]
 ) -> None:
@@ -82,7 +99,8 @@ def test_a_wrong_value_is_refused_by_name_and_its_neighbour_buys(
     good = {"reward_id": reward_id, "collector_id": buyer, "caller": SERVICE}
 
     outcomes = ledger.ask(
-        "purchase_reward", [*(good | {field: value} for value in values), 5, good])
+        "purchase_reward", [*(good | {field: value} for value in values), 5, good]
+    )
 
     for outcome in outcomes[:-2]:
         assert code(outcome) == "MALFORMED"
@@ -91,11 +109,21 @@ def test_a_wrong_value_is_refused_by_name_and_its_neighbour_buys(
     assert done(outcomes[-1])["balance"] == 40
 
 
-@pytest.mark.parametrize("caller", [
-    None, {}, {"role": "anon"}, {"role": "authenticated"}, {"role": "authenticated", "sub": None},
-    {"role": "authenticated", "sub": str(uuid.uuid4())}, {"sub": str(uuid.uuid4())},
-    {"role": ["service_role"]}, "service_role", [SERVICE],
-])
+@pytest.mark.parametrize(
+    "caller",
+    [
+        None,
+        {},
+        {"role": "anon"},
+        {"role": "authenticated"},
+        {"role": "authenticated", "sub": None},
+        {"role": "authenticated", "sub": str(uuid.uuid4())},
+        {"sub": str(uuid.uuid4())},
+        {"role": ["service_role"]},
+        "service_role",
+        [SERVICE],
+    ],
+)
 def test_nobody_buys_for_somebody_else(ledger: Ledger, caller: object) -> None:
     buyer, reward_id = ledger.funded(100), reward(ledger.admin, 60)
 
@@ -110,7 +138,8 @@ def test_whoever_may_not_buy_is_not_told_what_became_of_a_key(ledger: Ledger) ->
 
     assert code(buy(ledger, reward_id, buyer, key="k", caller=stranger)) == "NOT_AUTHORIZED"
     assert code(buy(ledger, reward(ledger.admin, 1), buyer, key="k", caller=stranger)) == (
-        "NOT_AUTHORIZED")
+        "NOT_AUTHORIZED"
+    )
     assert buy(ledger, reward_id, buyer, key="k")["replayed"]
 
 
@@ -126,7 +155,8 @@ def test_a_refused_purchase_is_remembered_and_a_replayed_one_collects_once(
     bought = done(buy(ledger, reward_id, buyer, key="l"))
     assert buy(ledger, reward_id, buyer, key="l") == bought | {"replayed": True}
     assert code(buy(ledger, reward_id, buyer, key="l", expected_price=60)) == (
-        "IDEMPOTENCY_MISMATCH")
+        "IDEMPOTENCY_MISMATCH"
+    )
     assert code(buy(ledger, reward_id, buyer)) == "ALREADY_COLLECTED"
     assert ledger.wallet(buyer) == (41, 0, 0)
 
@@ -136,15 +166,22 @@ def test_purchases_in_a_batch_pay_for_each_other(ledger: Ledger) -> None:
     of_a, of_b = (reward(ledger.admin, 10, creator_id=owner) for owner in (a, b))
     purchase = {"caller": SERVICE}
 
-    outcomes = ledger.ask("purchase_reward", [
-        purchase | {"reward_id": of_a, "collector_id": b},
-        purchase | {"reward_id": of_b, "collector_id": a},
-        purchase | {"reward_id": of_b, "collector_id": a},
-        purchase | {"reward_id": of_a, "collector_id": b},
-    ])
+    outcomes = ledger.ask(
+        "purchase_reward",
+        [
+            purchase | {"reward_id": of_a, "collector_id": b},
+            purchase | {"reward_id": of_b, "collector_id": a},
+            purchase | {"reward_id": of_b, "collector_id": a},
+            purchase | {"reward_id": of_a, "collector_id": b},
+        ],
+    )
 
     assert [o.get("code", o.get("balance")) for o in outcomes] == [
-        "INSUFFICIENT_FUNDS", 0, "ALREADY_COLLECTED", 0]
+        "INSUFFICIENT_FUNDS",
+        0,
+        "ALREADY_COLLECTED",
+        0,
+    ]
     assert ledger.wallet(a) == (10, 0, 0)
 
 
@@ -152,8 +189,10 @@ def test_a_purchase_can_be_refunded_in_parts(ledger: Ledger) -> None:
     buyer, creator = ledger.funded(100), str(uuid.uuid4())
     charge = done(buy(ledger, reward(ledger.admin, 60, creator_id=creator), buyer))
 
-    outcomes = ledger.ask("refund", [
-        {"transaction_id": charge["transaction_id"], "amount": amount} for amount in (25, 36, 35)])
+    outcomes = ledger.ask(
+        "refund",
+        [{"transaction_id": charge["transaction_id"], "amount": amount} for amount in (25, 36, 35)],
+    )
 
     assert [o.get("code", o.get("balance")) for o in outcomes] == [65, "REFUND_EXCEEDED", 100]
     assert ledger.wallet(creator) == (0, 0, 0)
@@ -169,7 +208,8 @@ def test_the_raising_function_raises_code_sentence_details_and_hint(ledger: Ledg
     assert refused.value.sqlstate == "UB050"
     told = refused.value.diag
     assert told.message_primary == (
-        "INSUFFICIENT_FUNDS: Insufficient credits to purchase this reward.")
+        "INSUFFICIENT_FUNDS: Insufficient credits to purchase this reward."
+    )
     assert told.message_detail is not None
     assert '"needed": 60' in told.message_detail
     assert told.message_hint == "Add credits, then try again with a new key."
@@ -199,13 +239,16 @@ def test_a_caller_cannot_slip_functions_or_tables_in_between(ledger: Ledger) -> 
     ledger.admin.execute("CREATE SCHEMA IF NOT EXISTS evil")
     ledger.admin.execute("GRANT ALL ON SCHEMA evil TO authenticated")
     caller = ledger.database.connect("authenticated", buyer)
-    caller.execute("CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql"
-                   " AS 'SELECT NULL::timestamptz'")
+    caller.execute(
+        "CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz'"
+    )
     caller.execute("CREATE TABLE evil.rewards (id uuid, creator_id uuid, cost bigint)")
     caller.execute("CREATE TEMP TABLE rewards (id uuid, creator_id uuid, cost bigint)")
     caller.execute("CREATE TEMP TABLE entry (n integer)")
-    caller.execute("CREATE FUNCTION evil.coalesce_cost(bigint) RETURNS bigint LANGUAGE sql"
-                   " AS 'SELECT 0::bigint'")
+    caller.execute(
+        "CREATE FUNCTION evil.coalesce_cost(bigint) RETURNS bigint LANGUAGE sql"
+        " AS 'SELECT 0::bigint'"
+    )
     caller.execute("SET search_path = evil, pg_temp, public, bursar")
 
     caller.execute(BUY, [reward_id, buyer])

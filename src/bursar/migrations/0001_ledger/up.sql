@@ -99,7 +99,7 @@ CREATE TABLE bursar.wallet (
     bursar_status text NOT NULL DEFAULT 'open'
         CONSTRAINT wallet_bursar_status CHECK (bursar_status IN ('open', 'frozen', 'closed')),
     CONSTRAINT wallet_pkey PRIMARY KEY (asset, owner_id),
-    CONSTRAINT wallet_balance_covers_held CHECK (bursar_held BETWEEN 0 AND balance)
+    CONSTRAINT wallet_bursar_held CHECK (bursar_held BETWEEN 0 AND balance)
 ) WITH (fillfactor = 70);
 
 -- One business event, all or nothing. Append-only.
