@@ -11,6 +11,11 @@ from bursar.http.query import OPERATORS, Column, Embedded, Filter, Order, Query,
 _BASE = sql.Identifier("_base")
 
 
+def quoted(name: str) -> sql.Identifier:
+    """Return a name as an identifier; the driver takes a lone percent sign for a parameter."""
+    return sql.Identifier(name.replace("%", "%%"))
+
+
 class UnknownColumnError(ProblemError):
     """A column that the catalogue does not know (yet)."""
 
@@ -20,7 +25,7 @@ class UnknownColumnError(ProblemError):
 
 def qualified(table: Table) -> sql.Composed:
     """Return the table's name with its schema."""
-    return sql.SQL("{}.{}").format(sql.Identifier("public"), sql.Identifier(table.name))
+    return sql.SQL("{}.{}").format(quoted("public"), quoted(table.name))
 
 
 async def select_statement(
@@ -33,7 +38,7 @@ async def select_statement(
         joins.append(join)
         shown.append(column)
         if embedded.inner:
-            wheres.append(sql.SQL("{}.found").format(sql.Identifier(f"_embedded_{number}")))
+            wheres.append(sql.SQL("{}.found").format(quoted(f"_embedded_{number}")))
     if not shown:
         raise not_understood("Nothing is selected.")
     values: list[Any] = []
@@ -62,7 +67,7 @@ async def select_statement(
 def columns_of(table: Table, columns: tuple[Column, ...]) -> list[sql.Composable]:
     """Return the select list of a table's own columns."""
     return [
-        sql.SQL("{}.{} AS {}").format(_BASE, sql.Identifier(name), sql.Identifier(alias))
+        sql.SQL("{}.{} AS {}").format(_BASE, quoted(name), quoted(alias))
         for name, alias in _named(table, columns)
     ]
 
@@ -89,7 +94,7 @@ def require_column(table: Table, name: str) -> None:
 def condition(table: Table, item: Filter, values: list[Any]) -> sql.Composed:
     """Compose one condition and append its values."""
     require_column(table, item.name)
-    column = sql.SQL("{}.{}").format(_BASE, sql.Identifier(item.name))
+    column = sql.SQL("{}.{}").format(_BASE, quoted(item.name))
     if item.operator == "is":
         made = sql.SQL("{} IS {}").format(column, sql.SQL(item.values[0]))
     elif item.operator == "in":
@@ -121,9 +126,7 @@ def _order_clause(table: Table, orders: tuple[Order, ...]) -> sql.Composed:
         nulls = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}[order.nulls_first]
         way = " DESC" if order.descending else " ASC"
         parts.append(
-            sql.SQL("{}.{}{}{}").format(
-                _BASE, sql.Identifier(order.name), sql.SQL(way), sql.SQL(nulls)
-            )
+            sql.SQL("{}.{}{}{}").format(_BASE, quoted(order.name), sql.SQL(way), sql.SQL(nulls))
         )
     return sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(parts))
 
@@ -137,20 +140,18 @@ async def _join(
     if target is None:
         raise ProblemError(400, "PGRST200", f"There is no table {key.target}.")
     shown = sql.SQL(", ").join(
-        sql.SQL("_target.{} AS {}").format(sql.Identifier(column), sql.Identifier(alias))
+        sql.SQL("_target.{} AS {}").format(quoted(column), quoted(alias))
         for column, alias in _named(target, embedded.columns)
     )
     matched = sql.SQL(" AND ").join(
-        sql.SQL("_target.{} = {}.{}").format(sql.Identifier(there), _BASE, sql.Identifier(here))
+        sql.SQL("_target.{} = {}.{}").format(quoted(there), _BASE, quoted(here))
         for here, there in key.columns
     )
     join = sql.SQL(
         " LEFT JOIN LATERAL (SELECT true AS found, to_json(_shown) AS embedded FROM"
         " (SELECT {} FROM {} AS _target WHERE {}) AS _shown) AS {} ON true"
-    ).format(shown, qualified(target), matched, sql.Identifier(name))
-    column = sql.SQL("{}.embedded AS {}").format(
-        sql.Identifier(name), sql.Identifier(embedded.alias)
-    )
+    ).format(shown, qualified(target), matched, quoted(name))
+    column = sql.SQL("{}.embedded AS {}").format(quoted(name), quoted(embedded.alias))
     return join, column
 
 
@@ -194,7 +195,7 @@ def insert_statement(
     """Compose an INSERT of a JSON array, its only parameter."""
     for column in columns:
         require_column(table, column)
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    names = sql.SQL(", ").join(map(quoted, columns))
     if columns:
         change = sql.SQL(
             "INSERT INTO {} AS {} ({}) SELECT {} FROM"
@@ -203,7 +204,7 @@ def insert_statement(
             qualified(table),
             _BASE,
             names,
-            sql.SQL(", ").join(sql.SQL("_body.{}").format(sql.Identifier(c)) for c in columns),
+            sql.SQL(", ").join(sql.SQL("_body.{}").format(quoted(c)) for c in columns),
             qualified(table),
         )
     else:
@@ -226,7 +227,7 @@ def update_statement(
     ).format(
         qualified(table),
         _BASE,
-        sql.SQL(", ").join(sql.SQL("{0} = _body.{0}").format(sql.Identifier(c)) for c in columns),
+        sql.SQL(", ").join(sql.SQL("{0} = _body.{0}").format(quoted(c)) for c in columns),
         qualified(table),
         where_clause(conditions),
     )

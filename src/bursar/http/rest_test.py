@@ -259,3 +259,15 @@ async def test_a_new_column_and_table_are_found_without_a_restart(shop: Shop) ->
 async def test_methods_that_are_not_offered_are_405(shop: Shop) -> None:
     answer = await shop.door.client.delete("/rest/v1/rewards", headers=shop.owner)
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, PATCH, POST")
+
+
+async def test_a_name_may_contain_a_percent_sign(door: Door) -> None:
+    _, user = door.user()
+    await door.reward(user, 5)
+
+    answer = await door.client.get(
+        "/rest/v1/rewards", params={"select": "100%:cost", "is_active": "eq.true"}, headers=user
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == [{"100%": 5}]
