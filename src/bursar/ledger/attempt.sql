@@ -35,6 +35,7 @@ DECLARE
     v_rest jsonb := p_requests;
     v_some jsonb;
     v_wait boolean := true;
+    v_patience integer := 1;  -- how often a lock is waited for, each time for lock_timeout
     v_tries integer := 0;
     v_window integer := 1000;
     v_send jsonb;
@@ -53,6 +54,7 @@ BEGIN
         -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
         -- transaction as the victim.
         PERFORM set_config('lock_timeout', '900ms', true);
+        v_patience := 2;
     END IF;
     LOOP
         v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
@@ -82,7 +84,8 @@ BEGIN
                 IF v_at_gate THEN
                     RETURN v_all || bursar.refused_all(v_rest, 'BUSY', p_verb);
                 END IF;
-                v_wait := false;
+                v_patience := v_patience - 1;
+                v_wait := v_patience > 0;
                 v_some := '[]';
                 IF v_missing IS NOT NULL THEN
                     -- Somebody else is opening one of these wallets and does not finish. Which one

@@ -13,7 +13,8 @@ SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     v_reward_id uuid;
-    v_collector_id text := lower(q ->> 'collector_id');
+    v_collector_id CONSTANT text := lower(q ->> 'collector_id');
+    v_expected CONSTANT jsonb := nullif(q -> 'expected_price', 'null');
     v_creator_id text;
     v_price bigint;
     v_wallets bursar.wallet_state[];
@@ -21,12 +22,11 @@ DECLARE
     v_outcome jsonb;
 BEGIN
     IF (bursar.is_uuid(q ->> 'reward_id') AND bursar.is_uuid(v_collector_id)
-        AND q ? 'key' AND jsonb_typeof(q -> 'key') = 'string'
-        AND bursar.is_printable(q ->> 'key', 255)
+        AND bursar.is_text(q -> 'key') AND coalesce(bursar.is_printable(q ->> 'key', 255), true)
         AND coalesce(q ->> 'principal', 'service') IN ('user', 'service', 'operator')
         AND bursar.is_text(q -> 'actor')
         AND coalesce(bursar.is_printable(q ->> 'actor', 255), true)
-        AND coalesce(jsonb_typeof(q -> 'expected_price'), 'null') = 'null'
+        AND (v_expected IS NULL OR bursar.is_whole(v_expected, 1, 1000000000000000))
         AND (q -> 'caller' ->> 'role' = 'service_role' OR (q -> 'caller' ->> 'role' <> 'anon'
             AND lower(q -> 'caller' ->> 'sub') = v_collector_id))) IS NOT TRUE
     THEN
@@ -44,6 +44,7 @@ BEGIN
     SELECT r.cost INTO v_price
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND r.creator_id = v_creator_id::uuid
+        AND r.cost = coalesce(v_expected::bigint, r.cost)
         AND NOT EXISTS (SELECT FROM public.collected_rewards AS c
             WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
     IF v_price IS NULL THEN
@@ -58,7 +59,8 @@ BEGIN
     v_request.actor := coalesce(q ->> 'actor', q ->> 'principal', 'service');
     v_request.claim := bursar.claim(v_collector_id, coalesce(q ->> 'principal', 'service'),
         'purchase_reward', q ->> 'key');
-    v_request.fingerprint := bursar.fingerprint(v_reward_id || ' ');
+    v_request.fingerprint := bursar.fingerprint(
+        v_reward_id || ' ' || coalesce(v_expected::text, ''));
     v_request.extra := jsonb_build_object('reward_id', v_reward_id, 'price', v_price);
     v_outcome := bursar.post_straight(v_wallets, v_request, v_creator_id, 'earned');
     IF v_outcome IS NOT NULL THEN
