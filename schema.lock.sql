@@ -358,9 +358,10 @@ BEGIN
     END IF;
     IF current_setting('lock_timeout') = '0' THEN
         -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
-        -- transaction as the victim.
+        -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
+        -- be a fresh session that plans everything for the first time while it holds the lock.
         PERFORM set_config('lock_timeout', '900ms', true);
-        v_patience := 2;
+        v_patience := CASE jsonb_array_length(p_requests) WHEN 1 THEN 4 ELSE 1 END;
     END IF;
     LOOP
         v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest

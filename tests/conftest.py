@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -33,6 +34,7 @@ def deployment(
     """A server process over a database of its own, for all tests of a file."""
     with scratch_database(cluster, template) as database:
         running = Deployment(database, tmp_path_factory.mktemp("server")).start()
+        say_something_to(running)
         try:
             yield running
         finally:
@@ -46,11 +48,17 @@ def second_deployment(
 ) -> Iterator[Deployment]:
     """Another server process over the same database."""
     running = Deployment(deployment.database, tmp_path_factory.mktemp("server")).start()
+    say_something_to(running)
     try:
         yield running
     finally:
         running.stop()
     assert_clean(running)
+
+
+def say_something_to(deployment: Deployment) -> None:
+    """Make the log hold one request at least, also where only tests by SQL are run."""
+    assert httpx.get(f"{deployment.url}/rest/v1/rewards").status_code == 200
 
 
 def assert_clean(deployment: Deployment) -> None:
