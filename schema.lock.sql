@@ -1785,19 +1785,6 @@ DECLARE
     v_states bursar.wallet_state[];
     v record;
 BEGIN
-    -- Two wallets of one asset, as most purchases have, need no sorting by statement.
-    IF cardinality(p_owner_ids) = 2 AND p_assets[1] = p_assets[2]
-        AND p_owner_ids[1] <> p_owner_ids[2]
-        AND NOT p_owner_ids[1] LIKE 'system:%' AND NOT p_owner_ids[2] LIKE 'system:%'
-    THEN
-        v_states := bursar.lock_asset(p_assets[1],
-            CASE WHEN p_owner_ids[1] < p_owner_ids[2] COLLATE "C" THEN p_owner_ids
-                ELSE ARRAY[p_owner_ids[2], p_owner_ids[1]] END, p_wait);
-        IF v_states[1].held = 0 AND v_states[2].held = 0 THEN
-            RETURN v_states;
-        END IF;
-        RETURN bursar.expire_lapsed(v_states);
-    END IF;
     FOR v IN
         SELECT u.asset, array_agg(u.owner_id ORDER BY u.owner_id COLLATE "C") AS owner_ids
         FROM (SELECT DISTINCT t.asset, t.owner_id FROM unnest(p_assets, p_owner_ids)
@@ -1973,10 +1960,9 @@ CREATE FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.r
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_plan bursar.plan;
+    v_plan bursar.plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
     v_written bigint;
 BEGIN
-    v_plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
     IF v_plan.transactions IS NOT NULL THEN
         INSERT INTO bursar.transaction SELECT * FROM unnest(v_plan.transactions);
         PERFORM bursar.write_wallets(v_plan.wallets);

@@ -8,10 +8,10 @@ request is not delayed, and the busier it gets, the larger the batches grow.
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bursar.db.pool import backoff_seconds
 from bursar.errors import BursarError, Fault, OutcomeUnknown
 from bursar.ledger.answer import busy, is_busy
 from bursar.ledger.calls import Carries
@@ -21,10 +21,7 @@ from bursar.ledger.statistics import Statistics
 from bursar.ledger.wire import Lost, Rejected, TimedOut, Undone
 from bursar.settings import Settings
 
-BACKOFF_SECONDS_MAX = 2.0
-
 OnBatch = Callable[[str, Sequence[dict[str, Any]], float], None]
-_dice = random.SystemRandom()
 _log = logging.getLogger("bursar.engine")
 
 
@@ -162,13 +159,8 @@ class Lane:
                 self._statistics.round_trips += self.wire.round_trips - before
             if tried < self._settings.retry_attempts:
                 self._statistics.retries += 1
-                await asyncio.sleep(self._backoff(tried))
+                await asyncio.sleep(backoff_seconds(tried, self._settings.retry_backoff_ms))
         return [OutcomeUnknown(body.key) if unseen_end else _NotDone() for body in bodies]
-
-    def _backoff(self, tried: int) -> float:
-        """Full jitter: anything from nothing to twice as much as the last time."""
-        most = self._settings.retry_backoff_ms / 1000 * 2 ** (tried - 1)
-        return _dice.uniform(0, min(most, BACKOFF_SECONDS_MAX))
 
     def _deliver(self, batch: list[Parcel], answers: list[Answer], seconds: float) -> None:
         given = iter(answers)

@@ -17,10 +17,9 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
-    v_plan bursar.plan;
+    v_plan bursar.plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
     v_written bigint;
 BEGIN
-    v_plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
     IF v_plan.transactions IS NOT NULL THEN
         INSERT INTO bursar.transaction SELECT * FROM unnest(v_plan.transactions);
         PERFORM bursar.write_wallets(v_plan.wallets);

@@ -5,7 +5,7 @@ All of it is one transaction. What a step's routines created is dropped by the s
 """
 
 from bursar.ops.migrate.decide_down import decide_down
-from bursar.ops.migrate.go_up import BeforeChange
+from bursar.ops.migrate.go_up import BeforeChange, apply_routines
 from bursar.ops.migrate.report import Report
 from bursar.ops.migrate.session import Limits, connect, locked, run_file
 from bursar.ops.migrate.source import Source
@@ -13,7 +13,6 @@ from bursar.ops.migrate.state import (
     forget_routine,
     forget_step,
     read_state,
-    remember_routine,
     start_release,
 )
 
@@ -42,17 +41,10 @@ def go_down(
             duration_ms = run_file(connection, step.path("down"), step.down, limits)
             forget_step(connection, step.number)
             done.add_step(step, duration_ms)
-        current = state.routines()
         for path in plan.forgotten:
             forget_routine(connection, path, release)
             done.forgotten.append(path)
-        for planned in plan.routines:
-            routine = planned.routine
-            run_file(connection, routine.path, routine.text, limits)
-            known = current.get(routine.path)
-            if known is None or known.checksum != routine.checksum:
-                remember_routine(connection, routine, release)
-            done.routines.append(routine.path)
+        apply_routines(connection, plan, state, release, done, limits)
         for step in plan.verified:
             run_file(connection, step.path("verify"), step.verify, limits)
         done.add_verified(plan.verified)

@@ -57,6 +57,25 @@ def go_up(
                 _outside(connection, url, source, alone, plan, limits, report)
 
 
+def apply_routines(
+    connection: Connection,
+    plan: Plan,
+    state: State,
+    release: int,
+    done: Report,
+    limits: Limits,
+) -> None:
+    """Run the routines of a plan, up or down, and remember the texts that are new."""
+    current = state.routines()
+    for planned in plan.routines:
+        routine = planned.routine
+        run_file(connection, routine.path, routine.text, limits)
+        known = current.get(routine.path)
+        if known is None or known.checksum != routine.checksum:
+            remember_routine(connection, routine, release)
+        done.routines.append(routine.path)
+
+
 def _in_transaction(
     connection: Connection,
     plan: Plan,
@@ -76,14 +95,7 @@ def _in_transaction(
         done.add_step(step, duration_ms)
     if alone is not None:
         return
-    current = state.routines()
-    for planned in plan.routines:
-        routine = planned.routine
-        run_file(connection, routine.path, routine.text, limits)
-        known = current.get(routine.path)
-        if known is None or known.checksum != routine.checksum:
-            remember_routine(connection, routine, release)
-        done.routines.append(routine.path)
+    apply_routines(connection, plan, state, release, done, limits)
     for path in plan.forgotten:
         forget_routine(connection, path, release)
         done.forgotten.append(path)
