@@ -156,11 +156,21 @@ CREATE TABLE bursar.transaction (
 
 CREATE TYPE bursar.plan AS (
 	outcomes jsonb[],
+	transaction_ids bigint[],
 	transactions bursar.transaction[],
 	entries bursar.entry[],
 	wallets bursar.wallet_state[],
 	debts bursar.wallet_state[],
 	claims bursar.idempotency[]
+);
+
+--
+-- Name: posted; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.posted AS (
+	outcomes jsonb[],
+	transaction_ids bigint[]
 );
 
 --
@@ -202,7 +212,7 @@ CREATE TYPE bursar.request AS (
 	new_status text,
 	refusal text,
 	details jsonb,
-	extra jsonb
+	extra json
 );
 
 --
@@ -781,12 +791,13 @@ BEGIN
     v_wallets := bursar.lock_wallets(v_assets, v_owner_ids, p_wait);
 
     IF cardinality(v_in) > 1 THEN
-        v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
-            FROM unnest(v_in) AS q
-            CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')), (q.n, 'hold ' || q.hold_id),
-                (q.n, 'parent ' || q.transaction_id), (q.n, 'external '
-                    || (q.external ->> 'provider') || ' ' || (q.external ->> 'account') || ' '
-                    || (q.external ->> 'mode') || ' ' || (q.external ->> 'id'))) AS k (n, name))];
+        v_in := v_in[:(SELECT least(
+            bursar.count_before_repeat(array_agg(q.claim ORDER BY q.n)),
+            bursar.count_before_repeat(array_agg(coalesce('hold ' || q.hold_id,
+                'parent ' || q.transaction_id, 'external ' || (q.external ->> 'provider') || ' '
+                    || (q.external ->> 'account') || ' ' || (q.external ->> 'mode') || ' '
+                    || (q.external ->> 'id')) ORDER BY q.n)))
+            FROM unnest(v_in) AS q)];
     END IF;
     v_holds := EXISTS (SELECT FROM unnest(v_in) AS q WHERE q.hold_id IS NOT NULL
         OR q.transaction_id IS NOT NULL OR q.external IS NOT NULL OR q.verb = 'hold');
@@ -809,13 +820,13 @@ BEGIN
         CASE WHEN q.verb = 'refund' OR q.over_run = 'overdraft' THEN 'debt'
             ELSE coalesce(q.shortfall, 'refuse') END,
         q.wallet_status, q.refusal, q.details,
-        CASE WHEN q.verb = 'freeze' THEN jsonb_build_object('wallet_status', q.wallet_status)
-            WHEN q.hold_id IS NOT NULL THEN jsonb_build_object('hold_id', q.hold_id)
-            WHEN q.transaction_id IS NOT NULL THEN jsonb_build_object('corrects', q.transaction_id)
+        CASE WHEN q.verb = 'freeze' THEN json_build_object('wallet_status', q.wallet_status)
+            WHEN q.hold_id IS NOT NULL THEN json_build_object('hold_id', q.hold_id)
+            WHEN q.transaction_id IS NOT NULL THEN json_build_object('corrects', q.transaction_id)
             END)::bursar.request ORDER BY q.n)
     INTO v_requests FROM unnest(v_in) AS q;
 
-    v_outcomes := bursar.post(v_wallets, v_requests, v_legs);
+    v_outcomes := (bursar.post(v_wallets, v_requests, v_legs)).outcomes;
     IF v_holds THEN
         v_outcomes := bursar.write_parents(v_in, v_outcomes);
     END IF;
@@ -858,23 +869,30 @@ CREATE FUNCTION bursar.clock() RETURNS timestamp with time zone
 COMMENT ON FUNCTION bursar.clock() IS 'The time by which the ledger decides.';
 
 --
--- Name: count_before_repeat(integer[], text[]); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: count_before_repeat(anyarray); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[]) RETURNS integer
-    LANGUAGE sql STABLE
+CREATE FUNCTION bursar.count_before_repeat(p_names anyarray) RETURNS integer
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT coalesce(min(r.n) FILTER (WHERE r.place > 1 AND r.name IS NOT NULL) - 1, max(r.n))
-    FROM (SELECT k.n, k.name, row_number() OVER (PARTITION BY k.name ORDER BY k.n) AS place
-        FROM unnest(p_n, p_names) AS k (n, name)) AS r
+BEGIN
+    IF (SELECT count(DISTINCT t.name) = count(t.name) FROM unnest(p_names) AS t (name)) THEN
+        RETURN cardinality(p_names);
+    END IF;
+    RETURN (
+        SELECT min(r.n) - 1
+        FROM (SELECT t.n, row_number() OVER (PARTITION BY t.name ORDER BY t.n) AS place
+            FROM unnest(p_names) WITH ORDINALITY AS t (name, n) WHERE t.name IS NOT NULL) AS r
+        WHERE r.place > 1);
+END
 $$;
 
 --
--- Name: FUNCTION count_before_repeat(p_n integer[], p_names text[]); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION count_before_repeat(p_names anyarray); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[]) IS 'How many requests can be decided together.';
+COMMENT ON FUNCTION bursar.count_before_repeat(p_names anyarray) IS 'How many requests can be decided together.';
 
 --
 -- Name: decide(bursar.wallet_state[], bursar.request[], bursar.leg[], jsonb); Type: FUNCTION; Schema: bursar; Owner: -
@@ -885,73 +903,120 @@ CREATE FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bursar
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_now timestamptz := bursar.clock();
-    -- Wallets, by place in the lock order.
-    w_balance bigint[]; w_held bigint[]; w_seq bigint[]; w_status text[]; w_balance_max bigint[];
-    w_owed bigint[]; w_owed_seq bigint[]; w_repays boolean[];
-    w_changed boolean[]; w_owed_changed boolean[]; w_sought boolean[];
-    -- Legs; l_wallet is the place of the leg's wallet, NULL for a system wallet.
-    l_wallet integer[]; l_asset text[]; l_owner_id text[]; l_amount bigint[]; l_held bigint[];
-    l_bucket text[];
-    -- Outcomes that are known, by place of the request.
-    k_fingerprint bytea[]; k_outcome jsonb[];
-    -- What will be written.
+    v_now CONSTANT timestamptz := bursar.clock();
+    -- Wallets, by place in the lock order. A plain one is open, without debt.
+    w_balance bigint[]; w_held bigint[]; w_seq bigint[]; w_balance_max bigint[]; w_plain boolean[];
+    -- The rest of them, read when the first request out of the ordinary comes.
+    w_status text[]; w_owed bigint[]; w_owed_seq bigint[]; w_repays boolean[]; w_sought boolean[];
+    w_owes boolean[];
+    -- Legs: the place of the leg's wallet, 0 for a system wallet; then what was decided.
+    l_wallet integer[]; l_amount bigint[]; l_held bigint[]; l_seq bigint[]; l_after bigint[];
+    -- Requests: the first of their legs, and if they are carried out their transaction, with what
+    -- their owner has then.
+    r_legs integer[]; r_plain boolean[]; r_first integer[]; r_id bigint[]; r_balance bigint[];
+    r_held bigint[];
+    -- What the others come to.
     v_outcomes jsonb[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
-    v_claims bursar.idempotency[]; v_missing jsonb := '[]';
+    r_remembered boolean[]; v_missing jsonb := '[]';
     v_plan bursar.plan;
     v_precedence CONSTANT text[] := ARRAY['BUSY', 'WALLET_NOT_FOUND', 'WALLET_CLOSED',
         'WALLET_FROZEN', 'WALLET_NOT_EMPTY', 'INSUFFICIENT_FUNDS', 'BALANCE_LIMIT'];
-    r bursar.request;
+    v_legs bursar.leg[]; r bursar.request; l bursar.leg; known bursar.idempotency;
     w integer;
+    v_decided integer := cardinality(p_requests);
     v_next integer := 1; v_first integer; v_subject integer; v_line smallint;
     v_code text; v_details jsonb; v_reason text; v_need bigint; v_amount bigint; v_owes bigint;
-    v_id bigint; v_outcome jsonb;
+    v_id bigint;
 BEGIN
-    SELECT array_agg(s.balance ORDER BY i), array_agg(s.held ORDER BY i),
-        array_agg(s.seq ORDER BY i), array_agg(s.status ORDER BY i),
-        array_agg(a.balance_max ORDER BY i), array_agg(coalesce(d.balance, 0) ORDER BY i),
-        array_agg(coalesce(d.bursar_seq, 0) ORDER BY i),
-        array_agg(a.debt_policy = 'repay_first' ORDER BY i)
-    INTO w_balance, w_held, w_seq, w_status, w_balance_max, w_owed, w_owed_seq, w_repays
-    FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
-    JOIN bursar.asset AS a ON a.asset = s.asset
-    LEFT JOIN LATERAL (SELECT o.balance, o.bursar_seq FROM bursar.wallet AS o
-        WHERE o.asset = s.asset || ':owed' AND o.owner_id = s.owner_id LIMIT 1) AS d ON true;
-
-    -- The place of a leg's wallet is its rank among all that are locked; system wallets come last
-    -- and have none.
-    SELECT array_agg(CASE WHEN leg.owner_id NOT LIKE 'system:%' THEN leg.wallet END ORDER BY leg.i),
-        array_agg(leg.asset ORDER BY leg.i), array_agg(leg.owner_id ORDER BY leg.i),
-        array_agg(leg.amount ORDER BY leg.i), array_agg(leg.held ORDER BY leg.i),
-        array_agg(leg.bucket ORDER BY leg.i)
-    INTO l_wallet, l_asset, l_owner_id, l_amount, l_held, l_bucket
+    SELECT wallet.balance, wallet.held, wallet.seq, wallet.balance_max, wallet.plain,
+        leg.wallet, leg.amount, leg.held, request.legs, request.plain
+    INTO w_balance, w_held, w_seq, w_balance_max, w_plain, l_wallet, l_amount, l_held, r_legs,
+        r_plain
     FROM (
-        SELECT a.*, dense_rank() OVER (ORDER BY a.owner_id LIKE 'system:%',
-            a.asset COLLATE "C", a.owner_id COLLATE "C") AS wallet
-        FROM (
-            SELECT l.* FROM unnest(p_legs) WITH ORDINALITY AS l (n, asset, owner_id, amount, held,
-                bucket, i)
-            UNION ALL
-            SELECT NULL, w.asset, w.owner_id, NULL, NULL, NULL, NULL FROM unnest(p_wallets) AS w
-        ) AS a
-    ) AS leg
-    WHERE leg.i IS NOT NULL;
+        SELECT array_agg(s.balance ORDER BY s.i) AS balance, array_agg(s.held ORDER BY s.i) AS held,
+            array_agg(s.seq ORDER BY s.i) AS seq,
+            array_agg(a.balance_max ORDER BY s.i) AS balance_max,
+            array_agg(s.status = 'open' AND d.owner_id IS NULL ORDER BY s.i) AS plain
+        FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
+        JOIN bursar.asset AS a ON a.asset = s.asset
+        -- Without the LIMITs the planner may read whole tables that were small when it planned.
+        LEFT JOIN LATERAL (SELECT o.owner_id FROM bursar.wallet AS o
+            WHERE o.asset = s.asset || ':owed' AND o.owner_id = s.owner_id LIMIT 1) AS d ON true
+    ) AS wallet, (
+        -- No asset's name has a character below the separator, so the names are sorted as the
+        -- wallets are, and the place of one is found by bisection.
+        SELECT array_agg(CASE WHEN starts_with(t.owner_id, 'system:') THEN 0
+                ELSE width_bucket((t.asset || E'\x1f' || t.owner_id) COLLATE "C", ARRAY(
+                    SELECT s.asset || E'\x1f' || s.owner_id FROM unnest(p_wallets) AS s)) END
+                ORDER BY t.i) AS wallet,
+            array_agg(t.amount ORDER BY t.i) AS amount, array_agg(t.held ORDER BY t.i) AS held
+        FROM unnest(p_legs) WITH ORDINALITY AS t (n, asset, owner_id, amount, held, bucket, i)
+    ) AS leg, (
+        SELECT array_agg(q.legs ORDER BY q.n) AS legs,
+            array_agg(q.refusal IS NULL AND q.shortfall = 'refuse' AND q.new_status IS NULL
+                AND k.claim IS NULL ORDER BY q.n) AS plain
+        FROM unnest(p_requests) AS q
+        LEFT JOIN LATERAL (SELECT o.claim FROM bursar.idempotency AS o
+            WHERE o.claim = q.claim LIMIT 1) AS k ON true
+    ) AS request;
 
-    SELECT array_agg(known.fingerprint ORDER BY q.n), array_agg(known.outcome ORDER BY q.n)
-    INTO k_fingerprint, k_outcome
-    FROM unnest(p_requests) AS q
-    -- Without the LIMIT the planner may read the whole table where it was small when it planned.
-    LEFT JOIN LATERAL (SELECT i.fingerprint, i.outcome FROM bursar.idempotency AS i
-        WHERE i.claim = q.claim LIMIT 1) AS known ON true;
-
-    FOREACH r IN ARRAY p_requests LOOP
+    FOR n IN 1 .. cardinality(r_plain) LOOP
         v_first := v_next;
-        v_next := v_next + r.legs;
-        IF k_outcome[r.n] IS NOT NULL THEN
-            v_outcomes[r.n] := CASE WHEN k_fingerprint[r.n] = r.fingerprint
-                THEN k_outcome[r.n] || '{"replayed": true}'
+        v_next := v_next + r_legs[n];
+        v_subject := NULL;
+        IF r_plain[n] THEN
+            FOR i IN v_first .. v_next - 1 LOOP
+                w := l_wallet[i];
+                CONTINUE WHEN w = 0;
+                v_amount := w_balance[w] + l_amount[i];
+                IF v_amount < w_held[w] OR v_amount > w_balance_max[w] OR l_held[i] <> 0
+                    OR NOT w_plain[w]
+                THEN
+                    v_subject := NULL;
+                    EXIT;
+                END IF;
+                v_subject := coalesce(v_subject, w);
+            END LOOP;
+        END IF;
+        IF v_subject IS NOT NULL THEN
+            r_first[n] := v_first;
+            r_id[n] := nextval('bursar.transaction_id_seq');
+            FOR i IN v_first .. v_next - 1 LOOP
+                w := l_wallet[i];
+                CONTINUE WHEN w = 0;
+                w_balance[w] := w_balance[w] + l_amount[i];
+                w_seq[w] := w_seq[w] + 1;
+                l_after[i] := w_balance[w];
+                l_seq[i] := w_seq[w];
+            END LOOP;
+            r_balance[n] := w_balance[v_subject];
+            r_held[n] := w_held[v_subject];
+            CONTINUE;
+        END IF;
+
+        -- Out of the ordinary.
+        r := p_requests[n];
+        r_plain[n] := false;
+        r_id[n] := NULL;
+        SELECT * INTO known FROM bursar.idempotency AS k WHERE k.claim = r.claim;
+        IF known.claim IS NOT NULL THEN
+            v_outcomes[n] := CASE WHEN known.fingerprint = r.fingerprint
+                THEN known.outcome || '{"replayed": true}'
                 ELSE bursar.refused(r.verb, 'IDEMPOTENCY_MISMATCH') END;
             CONTINUE;
+        END IF;
+        IF v_legs IS NULL THEN
+            v_legs := ARRAY(SELECT t FROM unnest(p_legs) AS t);
+            SELECT array_agg(s.status ORDER BY s.i), array_agg(coalesce(d.balance, 0) ORDER BY s.i),
+                array_agg(coalesce(d.bursar_seq, 0) ORDER BY s.i),
+                array_agg(a.debt_policy = 'repay_first' ORDER BY s.i)
+            INTO w_status, w_owed, w_owed_seq, w_repays
+            FROM unnest(p_wallets) WITH ORDINALITY
+                AS s (asset, owner_id, balance, held, seq, status, i)
+            JOIN bursar.asset AS a ON a.asset = s.asset
+            LEFT JOIN LATERAL (SELECT o.balance, o.bursar_seq FROM bursar.wallet AS o
+                WHERE o.asset = s.asset || ':owed' AND o.owner_id = s.owner_id LIMIT 1) AS d
+                ON true;
         END IF;
 
         v_code := r.refusal;
@@ -959,28 +1024,16 @@ BEGIN
         IF v_code IS NULL THEN
             FOR i IN v_first .. v_next - 1 LOOP
                 w := l_wallet[i];
-                CONTINUE WHEN w IS NULL;
+                CONTINUE WHEN w = 0;
                 v_need := l_held[i] - l_amount[i];
-                v_reason := CASE
-                    WHEN w_status[w] = 'busy' THEN 'BUSY'
-                    WHEN w_status[w] = 'missing' AND r.new_status IS NOT NULL
-                        THEN 'WALLET_NOT_FOUND'
-                    WHEN w_status[w] = 'closed' AND r.new_status IS NULL THEN 'WALLET_CLOSED'
-                    WHEN w_status[w] = 'frozen' AND v_need > 0 AND r.shortfall = 'refuse'
-                        THEN 'WALLET_FROZEN'
-                    WHEN r.new_status = 'closed' AND (w_balance[w] > 0 OR w_owed[w] > 0)
-                        THEN 'WALLET_NOT_EMPTY'
-                    WHEN v_need > greatest(0, w_balance[w] - w_held[w]) AND r.shortfall = 'refuse'
-                        THEN 'INSUFFICIENT_FUNDS'
-                    WHEN l_amount[i] > w_balance_max[w] - w_balance[w] THEN 'BALANCE_LIMIT'
-                    WHEN r.shortfall = 'debt' AND v_need > 1000000000000000000 - w_owed[w]
-                        THEN 'BALANCE_LIMIT'
-                END;
+                v_reason := bursar.reason_to_refuse(r.shortfall, r.new_status, v_need, l_amount[i],
+                    w_status[w], w_balance[w], w_held[w], w_balance_max[w], w_owed[w]);
                 -- Of several wallets' reasons the first in the order of precedence is told.
                 CONTINUE WHEN v_reason IS NULL OR array_position(v_precedence, v_reason)
                     >= array_position(v_precedence, v_code);
                 v_code := v_reason;
-                v_details := jsonb_build_object('owner_id', l_owner_id[i], 'asset', l_asset[i]);
+                v_details := jsonb_build_object(
+                    'owner_id', v_legs[i].owner_id, 'asset', v_legs[i].asset);
                 IF v_reason = 'INSUFFICIENT_FUNDS' THEN
                     v_details := v_details || jsonb_build_object(
                         'available', w_balance[w] - w_held[w], 'needed', v_need);
@@ -991,41 +1044,39 @@ BEGIN
         END IF;
 
         IF v_code IS NOT NULL THEN
-            v_outcome := bursar.refused(r.verb, v_code, v_details, p_sentences ->> v_code);
-            v_outcomes[r.n] := v_outcome;
-            IF r.claim IS NOT NULL
-                AND (SELECT remembered FROM bursar.refusal WHERE code = v_code)
-            THEN
-                v_claims := v_claims
-                    || ROW(r.claim, r.fingerprint, v_outcome, v_now)::bursar.idempotency;
-            END IF;
+            v_outcomes[n] := bursar.refused(r.verb, v_code, v_details, p_sentences ->> v_code);
+            r_remembered[n] := (SELECT remembered FROM bursar.refusal WHERE code = v_code);
             CONTINUE;
         END IF;
 
         -- A wallet that an earlier request did not find may be opened only after that refusal.
-        EXIT WHEN w_sought IS NOT NULL
-            AND EXISTS (SELECT FROM unnest(l_wallet[v_first:v_next - 1]) AS l (w)
-                WHERE w_sought[l.w]);
+        IF w_sought IS NOT NULL AND EXISTS (
+            SELECT FROM unnest(l_wallet[v_first:v_next - 1]) AS t (w) WHERE w_sought[t.w])
+        THEN
+            v_decided := n - 1;
+            EXIT;
+        END IF;
 
         v_id := nextval('bursar.transaction_id_seq');
+        r_id[n] := v_id;
         v_transactions := v_transactions || ROW(v_id, r.verb, r.asset, r.owner_id, r.amount,
             r.reason, r.actor, r.corrects, r.hold_id, r.metadata, v_now)::bursar.transaction;
         v_line := 0;
-        v_subject := NULL;
         FOR i IN v_first .. v_next - 1 LOOP
             w := l_wallet[i];
-            v_amount := l_amount[i];
-            IF w IS NULL THEN
+            l := v_legs[i];
+            v_amount := l.amount;
+            IF w = 0 THEN
                 v_line := v_line + 1;
-                v_entries := v_entries || ROW(v_id, v_line, l_asset[i], l_owner_id[i], v_amount,
-                    NULL, NULL, l_bucket[i])::bursar.entry;
+                v_entries := v_entries || ROW(v_id, v_line, l.asset, l.owner_id, v_amount, NULL,
+                    NULL, l.bucket)::bursar.entry;
                 CONTINUE;
             END IF;
             IF w_status[w] = 'missing' THEN
                 v_missing := v_missing || jsonb_build_object(
-                    'asset', l_asset[i], 'owner_id', l_owner_id[i]);
+                    'asset', l.asset, 'owner_id', l.owner_id);
             END IF;
-            IF v_subject IS NULL AND l_owner_id[i] = r.owner_id THEN
+            IF v_subject IS NULL AND l.owner_id = r.owner_id THEN
                 v_subject := w;
             END IF;
 
@@ -1033,50 +1084,46 @@ BEGIN
             v_owes := 0;
             IF v_amount < 0 AND r.shortfall = 'debt' THEN
                 v_owes := least(-v_amount,
-                    greatest(0, l_held[i] - v_amount - greatest(0, w_balance[w] - w_held[w])));
+                    greatest(0, l.held - v_amount - greatest(0, w_balance[w] - w_held[w])));
                 v_amount := v_amount + v_owes;
             ELSIF v_amount > 0 AND w_owed[w] > 0 AND w_repays[w] THEN
                 v_owes := -least(w_owed[w], v_amount);
             END IF;
 
-            w_changed[w] := true;
-            w_held[w] := w_held[w] + l_held[i];
+            w_held[w] := w_held[w] + l.held;
             w_status[w] := coalesce(r.new_status, w_status[w]);
             IF v_amount <> 0 THEN
                 v_line := v_line + 1;
                 w_balance[w] := w_balance[w] + v_amount;
                 w_seq[w] := w_seq[w] + 1;
-                v_entries := v_entries || ROW(v_id, v_line, l_asset[i], l_owner_id[i], v_amount,
-                    w_seq[w], w_balance[w], l_bucket[i])::bursar.entry;
+                v_entries := v_entries || ROW(v_id, v_line, l.asset, l.owner_id, v_amount,
+                    w_seq[w], w_balance[w], l.bucket)::bursar.entry;
             END IF;
             IF v_owes < 0 THEN
                 v_line := v_line + 1;
                 w_balance[w] := w_balance[w] + v_owes;
                 w_seq[w] := w_seq[w] + 1;
-                v_entries := v_entries || ROW(v_id, v_line, l_asset[i], l_owner_id[i], v_owes,
+                v_entries := v_entries || ROW(v_id, v_line, l.asset, l.owner_id, v_owes,
                     w_seq[w], w_balance[w], 'debt')::bursar.entry;
             END IF;
             IF v_owes <> 0 THEN
-                w_owed_changed[w] := true;
                 w_owed[w] := w_owed[w] + v_owes;
                 w_owed_seq[w] := w_owed_seq[w] + 1;
+                w_owes[w] := true;
                 v_entries := v_entries || ARRAY[
-                    ROW(v_id, v_line + 1, l_asset[i], 'system:debt', -v_owes, NULL, NULL, 'debt'),
-                    ROW(v_id, v_line + 2, l_asset[i] || ':owed', l_owner_id[i], v_owes,
+                    ROW(v_id, v_line + 1, l.asset, 'system:debt', -v_owes, NULL, NULL, 'debt'),
+                    ROW(v_id, v_line + 2, l.asset || ':owed', l.owner_id, v_owes,
                         w_owed_seq[w], w_owed[w], 'debt'),
-                    ROW(v_id, v_line + 3, l_asset[i] || ':owed', 'system:debt', -v_owes,
+                    ROW(v_id, v_line + 3, l.asset || ':owed', 'system:debt', -v_owes,
                         NULL, NULL, 'debt')]::bursar.entry[];
                 v_line := v_line + 3;
             END IF;
+            w_plain[w] := w_status[w] = 'open' AND w_owed[w] = 0;
         END LOOP;
 
-        v_outcome := bursar.done(
-            v_id, r, w_balance[v_subject], w_held[v_subject], w_owed[v_subject]);
-        v_outcomes[r.n] := v_outcome;
-        IF r.claim IS NOT NULL THEN
-            v_claims := v_claims
-                || ROW(r.claim, r.fingerprint, v_outcome, v_now)::bursar.idempotency;
-        END IF;
+        v_outcomes[n] := bursar.done(v_id, r.verb, r.asset, r.owner_id, r.amount,
+            w_balance[v_subject], w_held[v_subject], w_owed[v_subject], r.extra);
+        r_remembered[n] := true;
     END LOOP;
 
     IF v_missing <> '[]' THEN
@@ -1085,16 +1132,37 @@ BEGIN
             USING ERRCODE = 'UBX01', DETAIL = v_missing::text;
     END IF;
 
-    v_plan.outcomes := v_outcomes;
-    v_plan.transactions := v_transactions;
-    v_plan.entries := v_entries;
-    v_plan.claims := v_claims;
-    SELECT array_agg(ROW(s.asset, s.owner_id, w_balance[i], w_held[i], w_seq[i], w_status[i])
-            ::bursar.wallet_state ORDER BY i) FILTER (WHERE w_changed[i]),
-        array_agg(ROW(s.asset || ':owed', s.owner_id, w_owed[i], 0, w_owed_seq[i], 'open')
-            ::bursar.wallet_state ORDER BY i) FILTER (WHERE w_owed_changed[i])
-    INTO v_plan.wallets, v_plan.debts
-    FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i);
+    SELECT request.outcomes, request.transactions || v_transactions, request.claims,
+        leg.entries || v_entries, wallet.states, wallet.debts
+    INTO v_plan.outcomes, v_plan.transactions, v_plan.claims, v_plan.entries, v_plan.wallets,
+        v_plan.debts
+    FROM (
+        SELECT array_agg(o.outcome ORDER BY q.n) AS outcomes,
+            array_agg(ROW(r_id[q.n], q.verb, q.asset, q.owner_id, q.amount, q.reason, q.actor,
+                q.corrects, q.hold_id, q.metadata, v_now)::bursar.transaction ORDER BY q.n)
+                FILTER (WHERE r_plain[q.n]) AS transactions,
+            array_agg(ROW(q.claim, q.fingerprint, o.outcome, v_now)::bursar.idempotency)
+                FILTER (WHERE q.claim IS NOT NULL AND (r_plain[q.n] OR r_remembered[q.n])) AS claims
+        FROM unnest(p_requests) AS q
+        CROSS JOIN LATERAL (SELECT CASE WHEN r_plain[q.n] THEN bursar.done(r_id[q.n], q.verb,
+                q.asset, q.owner_id, q.amount, r_balance[q.n], r_held[q.n], 0, q.extra)
+            ELSE v_outcomes[q.n] END AS outcome OFFSET 0) AS o
+        WHERE q.n <= v_decided
+    ) AS request, (
+        SELECT array_agg(ROW(r_id[t.n], t.i - r_first[t.n] + 1, t.asset, t.owner_id, t.amount,
+            l_seq[t.i], l_after[t.i], t.bucket)::bursar.entry ORDER BY t.i) AS entries
+        FROM unnest(p_legs) WITH ORDINALITY AS t (n, asset, owner_id, amount, held, bucket, i)
+        WHERE t.n <= v_decided AND r_plain[t.n]
+    ) AS leg, (
+        SELECT array_agg(ROW(s.asset, s.owner_id, w_balance[s.i], w_held[s.i], w_seq[s.i],
+                coalesce(w_status[s.i], s.status))::bursar.wallet_state ORDER BY s.i)
+                FILTER (WHERE w_seq[s.i] <> s.seq OR w_held[s.i] <> s.held
+                    OR w_status[s.i] <> s.status) AS states,
+            array_agg(ROW(s.asset || ':owed', s.owner_id, w_owed[s.i], 0, w_owed_seq[s.i], 'open')
+                ::bursar.wallet_state ORDER BY s.i) FILTER (WHERE w_owes[s.i]) AS debts
+        FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
+    ) AS wallet;
+    v_plan.transaction_ids := r_id;
     RETURN v_plan;
 END
 $$;
@@ -1106,18 +1174,18 @@ $$;
 COMMENT ON FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) IS 'Decides a batch over locked wallets; writes nothing.';
 
 --
--- Name: done(bigint, bursar.request, bigint, bigint, bigint); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: done(bigint, text, text, text, bigint, bigint, bigint, bigint, json); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint) RETURNS jsonb
+CREATE FUNCTION bursar.done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ((jsonb_build_object('status', 'done', 'verb', (r).verb, 'transaction_id', p_transaction_id, 'owner_id', (r).owner_id, 'asset', (r).asset, 'amount', (r).amount, 'balance', p_balance, 'held', p_held, 'available', (p_balance - p_held), 'replayed', false) || CASE WHEN (p_owed > 0) THEN jsonb_build_object('owed', p_owed) ELSE '{}'::jsonb END) || COALESCE((r).extra, '{}'::jsonb));
+    RETURN ((((((((((((((((((('{"status":"done","verb":"'::text || p_verb) || '","transaction_id":'::text) || p_transaction_id) || ',"owner_id":'::text) || to_json(p_owner_id)) || ',"asset":"'::text) || p_asset) || '","amount":'::text) || p_amount) || ',"balance":'::text) || p_balance) || ',"held":'::text) || p_held) || ',"available":'::text) || (p_balance - p_held)) || CASE WHEN (p_owed > 0) THEN (',"owed":'::text || p_owed) ELSE ''::text END) || ',"replayed":false'::text) || COALESCE((','::text || ltrim((p_extra)::text, '{'::text)), '}'::text)))::jsonb;
 
 --
--- Name: FUNCTION done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint) IS 'A request that was carried out, as an outcome.';
+COMMENT ON FUNCTION bursar.done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json) IS 'A request that was carried out, as an outcome.';
 
 --
 -- Name: enter_gate(); Type: FUNCTION; Schema: bursar; Owner: -
@@ -1533,7 +1601,7 @@ COMMENT ON FUNCTION bursar.is_external(p_value jsonb) IS 'Whether a JSON value n
 
 CREATE FUNCTION bursar.is_uuid(p_value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ((p_value ~~ '________-____-____-____-____________'::text) AND (length(replace(p_value, '-'::text, ''::text)) = 32) AND (rtrim(p_value, '-0123456789abcdefABCDEF'::text) = ''::text));
+    RETURN ((p_value ~~ '________-____-____-____-____________'::text) AND (length(replace(p_value, '-'::text, ''::text)) = 32) AND (p_value !~ '[^-0-9a-fA-F]'::text));
 
 --
 -- Name: FUNCTION is_uuid(p_value text); Type: COMMENT; Schema: bursar; Owner: -
@@ -1783,19 +1851,18 @@ CREATE FUNCTION bursar.lock_wallets(p_assets text[], p_owner_ids text[], p_wait 
     AS $$
 DECLARE
     v_states bursar.wallet_state[];
-    v record;
+    v_asset text;
 BEGIN
-    FOR v IN
-        SELECT u.asset, array_agg(u.owner_id ORDER BY u.owner_id COLLATE "C") AS owner_ids
-        FROM (SELECT DISTINCT t.asset, t.owner_id FROM unnest(p_assets, p_owner_ids)
-            AS t (asset, owner_id) WHERE t.owner_id NOT LIKE 'system:%') AS u
-        GROUP BY u.asset ORDER BY u.asset COLLATE "C"
-    LOOP
-        v_states := v_states || bursar.lock_asset(v.asset, v.owner_ids, p_wait);
-    END LOOP;
-    IF EXISTS (SELECT FROM unnest(v_states) AS s WHERE s.held > 0) THEN
-        v_states := bursar.expire_lapsed(v_states);
+    IF p_assets[1] = ALL (p_assets) THEN
+        RETURN bursar.lock_wallets_of(p_assets[1], p_owner_ids, p_wait);
     END IF;
+    FOREACH v_asset IN ARRAY coalesce(ARRAY(
+        SELECT DISTINCT t.asset COLLATE "C" FROM unnest(p_assets) AS t (asset) ORDER BY 1), '{}')
+    LOOP
+        v_states := v_states || bursar.lock_wallets_of(v_asset, ARRAY(
+            SELECT t.owner_id FROM unnest(p_assets, p_owner_ids) AS t (asset, owner_id)
+            WHERE t.asset = v_asset), p_wait);
+    END LOOP;
     RETURN v_states;
 END
 $$;
@@ -1805,6 +1872,32 @@ $$;
 --
 
 COMMENT ON FUNCTION bursar.lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean) IS 'Locks wallets in the one lock order and answers their states.';
+
+--
+-- Name: lock_wallets_of(text, text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_wallets_of(p_asset text, p_owner_ids text[], p_wait boolean) RETURNS bursar.wallet_state[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_states bursar.wallet_state[] := bursar.lock_asset(p_asset, ARRAY(
+        SELECT DISTINCT t.owner_id COLLATE "C" FROM unnest(p_owner_ids) AS t (owner_id)
+        WHERE NOT starts_with(t.owner_id, 'system:') ORDER BY 1), p_wait);
+BEGIN
+    IF EXISTS (SELECT FROM unnest(v_states) AS s WHERE s.held > 0) THEN
+        v_states := bursar.expire_lapsed(v_states);
+    END IF;
+    RETURN v_states;
+END
+$$;
+
+--
+-- Name: FUNCTION lock_wallets_of(p_asset text, p_owner_ids text[], p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_wallets_of(p_asset text, p_owner_ids text[], p_wait boolean) IS 'Locks wallets of one asset in the one lock order and answers their states.';
 
 --
 -- Name: look_asset(text, text); Type: FUNCTION; Schema: bursar; Owner: -
@@ -1955,16 +2048,19 @@ COMMENT ON FUNCTION bursar.open_wallets(p_wallets jsonb) IS 'Opens missing walle
 -- Name: post(bursar.wallet_state[], bursar.request[], bursar.leg[], jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb DEFAULT '{}'::jsonb) RETURNS jsonb[]
+CREATE FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb DEFAULT '{}'::jsonb) RETURNS bursar.posted
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
     v_plan bursar.plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
+    v_posted bursar.posted;
     v_written bigint;
 BEGIN
     IF v_plan.transactions IS NOT NULL THEN
         INSERT INTO bursar.transaction SELECT * FROM unnest(v_plan.transactions);
+    END IF;
+    IF v_plan.wallets IS NOT NULL THEN
         PERFORM bursar.write_wallets(v_plan.wallets);
     END IF;
     IF v_plan.debts IS NOT NULL THEN
@@ -1986,7 +2082,9 @@ BEGIN
             RAISE EXCEPTION 'A claim of this batch was taken meanwhile.' USING ERRCODE = 'UBX02';
         END IF;
     END IF;
-    RETURN v_plan.outcomes;
+    v_posted.outcomes := v_plan.outcomes;
+    v_posted.transaction_ids := v_plan.transaction_ids;
+    RETURN v_posted;
 END
 $$;
 
@@ -2031,7 +2129,8 @@ BEGIN
     payee.balance := payee.balance + r.amount;
     payee.seq := payee.seq + 1;
     v_id := nextval('bursar.transaction_id_seq');
-    v_outcome := bursar.done(v_id, r, payer.balance, payer.held, 0);
+    v_outcome := bursar.done(v_id, r.verb, r.asset, r.owner_id, r.amount, payer.balance,
+        payer.held, 0, r.extra);
     INSERT INTO bursar.transaction
     VALUES (v_id, r.verb, r.asset, r.owner_id, r.amount, r.reason, r.actor, r.corrects, r.hold_id,
         r.metadata, v_now);
@@ -2108,31 +2207,34 @@ CREATE FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) R
     AS $$
 DECLARE
     v_in bursar.purchase[];
-    v_assets text[];
-    v_owner_ids text[];
     v_wallets bursar.wallet_state[];
     v_requests bursar.request[];
     v_legs bursar.leg[];
-    v_outcomes jsonb[];
+    v_prices bigint[];
+    v_posted bursar.posted;
+    v_ids bigint[];
+    v_outcome jsonb;
+    v_now timestamptz;
 BEGIN
     IF p_wait AND jsonb_array_length(p_requests) = 1 THEN
-        v_outcomes[1] := bursar.purchase_straight(p_requests -> 0);
-        IF v_outcomes[1] IS NOT NULL THEN
-            RETURN to_jsonb(v_outcomes);
+        v_outcome := bursar.purchase_straight(p_requests -> 0);
+        IF v_outcome IS NOT NULL THEN
+            RETURN jsonb_build_array(v_outcome);
         END IF;
     END IF;
 
     v_in := bursar.read_purchases(p_requests);
-    SELECT array_agg('credit'::text), array_agg(o.owner_id::text) INTO v_assets, v_owner_ids
-    FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id))
-        AS o (owner_id)
-    WHERE q.refusal IS NULL;
-    v_wallets := bursar.lock_wallets(v_assets, v_owner_ids, p_wait);
+    v_wallets := bursar.lock_wallets_of('credit', ARRAY(
+        SELECT o.owner_id::text FROM unnest(v_in) AS q
+        CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id)) AS o (owner_id)
+        WHERE q.refusal IS NULL), p_wait);
 
     IF cardinality(v_in) > 1 THEN
-        v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
-            FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')),
-                (q.n, q.collector_id || ' ' || q.reward_id)) AS k (n, name))];
+        v_in := v_in[:(SELECT least(
+            bursar.count_before_repeat(array_agg(q.claim ORDER BY q.n)),
+            bursar.count_before_repeat(array_agg(
+                uuid_send(q.collector_id) || uuid_send(q.reward_id) ORDER BY q.n)))
+            FROM unnest(v_in) AS q)];
     END IF;
 
     SELECT array_agg(ROW(q.n, CASE WHEN x.refusal IS NULL THEN 2 ELSE 0 END, 'purchase_reward',
@@ -2141,17 +2243,18 @@ BEGIN
             -- Whoever may not ask is not told either what the key's outcome was.
             CASE WHEN x.refusal IS DISTINCT FROM 'NOT_AUTHORIZED' THEN q.claim END,
             q.fingerprint, 'refuse', NULL, x.refusal,
-            CASE x.refusal WHEN 'PRICE_CHANGED'
+            CASE WHEN x.refusal = 'PRICE_CHANGED'
                 THEN jsonb_build_object('expected', q.expected_price, 'price', r.cost)
-                WHEN 'MALFORMED' THEN q.details
-                ELSE jsonb_build_object('reward_id', q.reward_id) END,
-            jsonb_build_object('reward_id', q.reward_id, 'price', r.cost)
-            )::bursar.request ORDER BY q.n),
+                WHEN x.refusal = 'MALFORMED' THEN q.details
+                WHEN x.refusal IS NOT NULL THEN jsonb_build_object('reward_id', q.reward_id) END,
+            json_build_object('reward_id', q.reward_id, 'price', r.cost))::bursar.request
+            ORDER BY q.n),
         array_agg(ARRAY[
             ROW(q.n, 'credit', q.collector_id::text, -r.cost, 0, 'used'),
             ROW(q.n, 'credit', q.creator_id::text, r.cost, 0, 'earned')]::bursar.leg[] ORDER BY q.n)
-            FILTER (WHERE x.refusal IS NULL)
-    INTO v_requests, v_legs
+            FILTER (WHERE x.refusal IS NULL),
+        array_agg(r.cost ORDER BY q.n)
+    INTO v_requests, v_legs, v_prices
     FROM unnest(v_in) AS q
     -- Without the LIMITs the planner may read whole tables that were small when it planned.
     LEFT JOIN LATERAL (SELECT * FROM public.rewards AS t
@@ -2166,16 +2269,17 @@ BEGIN
         -- The reward changed hands between the look-up and the lock: ask again.
         WHEN r.creator_id IS DISTINCT FROM q.creator_id THEN 'BUSY' END AS refusal) AS x;
 
-    v_outcomes := bursar.post(v_wallets, v_requests, v_legs,
+    v_posted := bursar.post(v_wallets, v_requests, v_legs,
         '{"INSUFFICIENT_FUNDS": "Insufficient credits to purchase this reward."}');
+    v_ids := v_posted.transaction_ids;
+    v_now := bursar.clock();
 
     INSERT INTO public.collected_rewards (
         reward_id, collector_id, price, transaction_id, collected_at)
-    SELECT (o.outcome ->> 'reward_id')::uuid, (o.outcome ->> 'owner_id')::uuid,
-        (o.outcome ->> 'price')::bigint, (o.outcome ->> 'transaction_id')::bigint, bursar.clock()
-    FROM unnest(v_outcomes) AS o (outcome)
-    WHERE o.outcome ->> 'status' = 'done' AND NOT (o.outcome ->> 'replayed')::boolean;
-    RETURN to_jsonb(v_outcomes);
+    SELECT q.reward_id, q.collector_id, v_prices[q.n], v_ids[q.n], v_now
+    FROM unnest(v_in) AS q
+    WHERE v_ids[q.n] IS NOT NULL;
+    RETURN to_jsonb(v_posted.outcomes);
 END
 $$;
 
@@ -2647,6 +2751,20 @@ $$;
 --
 
 COMMENT ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) IS 'What one wallet holds now.';
+
+--
+-- Name: reason_to_refuse(text, text, bigint, bigint, text, bigint, bigint, bigint, bigint); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.reason_to_refuse(p_shortfall text, p_new_status text, p_need bigint, p_amount bigint, p_status text, p_balance bigint, p_held bigint, p_balance_max bigint, p_owed bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_status = 'busy'::text) THEN 'BUSY'::text WHEN ((p_status = 'missing'::text) AND (p_new_status IS NOT NULL)) THEN 'WALLET_NOT_FOUND'::text WHEN ((p_status = 'closed'::text) AND (p_new_status IS NULL)) THEN 'WALLET_CLOSED'::text WHEN ((p_status = 'frozen'::text) AND (p_need > 0) AND (p_shortfall = 'refuse'::text)) THEN 'WALLET_FROZEN'::text WHEN ((p_new_status = 'closed'::text) AND ((p_balance > 0) OR (p_owed > 0))) THEN 'WALLET_NOT_EMPTY'::text WHEN ((p_need > GREATEST((0)::bigint, (p_balance - p_held))) AND (p_shortfall = 'refuse'::text)) THEN 'INSUFFICIENT_FUNDS'::text WHEN (p_amount > (p_balance_max - p_balance)) THEN 'BALANCE_LIMIT'::text WHEN ((p_shortfall = 'debt'::text) AND (p_need > ('1000000000000000000'::bigint - p_owed))) THEN 'BALANCE_LIMIT'::text ELSE NULL::text END;
+
+--
+-- Name: FUNCTION reason_to_refuse(p_shortfall text, p_new_status text, p_need bigint, p_amount bigint, p_status text, p_balance bigint, p_held bigint, p_balance_max bigint, p_owed bigint); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.reason_to_refuse(p_shortfall text, p_new_status text, p_need bigint, p_amount bigint, p_status text, p_balance bigint, p_held bigint, p_balance_max bigint, p_owed bigint) IS 'Why a wallet stands in the way of one leg.';
 
 --
 -- Name: record_metrics(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
@@ -4411,10 +4529,10 @@ REVOKE ALL ON FUNCTION bursar.claim(p_owner_id text, p_principal text, p_verb te
 REVOKE ALL ON FUNCTION bursar.clock() FROM PUBLIC;
 
 --
--- Name: FUNCTION count_before_repeat(p_n integer[], p_names text[]); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION count_before_repeat(p_names anyarray); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.count_before_repeat(p_names anyarray) FROM PUBLIC;
 
 --
 -- Name: FUNCTION decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb); Type: ACL; Schema: bursar; Owner: -
@@ -4423,10 +4541,10 @@ REVOKE ALL ON FUNCTION bursar.count_before_repeat(p_n integer[], p_names text[])
 REVOKE ALL ON FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) FROM PUBLIC;
 
 --
--- Name: FUNCTION done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.done(p_transaction_id bigint, r bursar.request, p_balance bigint, p_held bigint, p_owed bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json) FROM PUBLIC;
 
 --
 -- Name: FUNCTION enter_gate(); Type: ACL; Schema: bursar; Owner: -
@@ -4614,6 +4732,12 @@ REVOKE ALL ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolea
 REVOKE ALL ON FUNCTION bursar.lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean) FROM PUBLIC;
 
 --
+-- Name: FUNCTION lock_wallets_of(p_asset text, p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_wallets_of(p_asset text, p_owner_ids text[], p_wait boolean) FROM PUBLIC;
+
+--
 -- Name: FUNCTION look_asset(p_asset text, p_owner_id text); Type: ACL; Schema: bursar; Owner: -
 --
 
@@ -4754,6 +4878,12 @@ REVOKE ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) FROM PU
 GRANT ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) TO service_role;
 GRANT ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) TO bursar_service;
 GRANT ALL ON FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) TO bursar_operator;
+
+--
+-- Name: FUNCTION reason_to_refuse(p_shortfall text, p_new_status text, p_need bigint, p_amount bigint, p_status text, p_balance bigint, p_held bigint, p_balance_max bigint, p_owed bigint); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.reason_to_refuse(p_shortfall text, p_new_status text, p_need bigint, p_amount bigint, p_status text, p_balance bigint, p_held bigint, p_balance_max bigint, p_owed bigint) FROM PUBLIC;
 
 --
 -- Name: FUNCTION record_metrics(p_rows jsonb); Type: ACL; Schema: bursar; Owner: -

@@ -33,12 +33,13 @@ BEGIN
     v_wallets := bursar.lock_wallets(v_assets, v_owner_ids, p_wait);
 
     IF cardinality(v_in) > 1 THEN
-        v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
-            FROM unnest(v_in) AS q
-            CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')), (q.n, 'hold ' || q.hold_id),
-                (q.n, 'parent ' || q.transaction_id), (q.n, 'external '
-                    || (q.external ->> 'provider') || ' ' || (q.external ->> 'account') || ' '
-                    || (q.external ->> 'mode') || ' ' || (q.external ->> 'id'))) AS k (n, name))];
+        v_in := v_in[:(SELECT least(
+            bursar.count_before_repeat(array_agg(q.claim ORDER BY q.n)),
+            bursar.count_before_repeat(array_agg(coalesce('hold ' || q.hold_id,
+                'parent ' || q.transaction_id, 'external ' || (q.external ->> 'provider') || ' '
+                    || (q.external ->> 'account') || ' ' || (q.external ->> 'mode') || ' '
+                    || (q.external ->> 'id')) ORDER BY q.n)))
+            FROM unnest(v_in) AS q)];
     END IF;
     v_holds := EXISTS (SELECT FROM unnest(v_in) AS q WHERE q.hold_id IS NOT NULL
         OR q.transaction_id IS NOT NULL OR q.external IS NOT NULL OR q.verb = 'hold');
@@ -61,13 +62,13 @@ BEGIN
         CASE WHEN q.verb = 'refund' OR q.over_run = 'overdraft' THEN 'debt'
             ELSE coalesce(q.shortfall, 'refuse') END,
         q.wallet_status, q.refusal, q.details,
-        CASE WHEN q.verb = 'freeze' THEN jsonb_build_object('wallet_status', q.wallet_status)
-            WHEN q.hold_id IS NOT NULL THEN jsonb_build_object('hold_id', q.hold_id)
-            WHEN q.transaction_id IS NOT NULL THEN jsonb_build_object('corrects', q.transaction_id)
+        CASE WHEN q.verb = 'freeze' THEN json_build_object('wallet_status', q.wallet_status)
+            WHEN q.hold_id IS NOT NULL THEN json_build_object('hold_id', q.hold_id)
+            WHEN q.transaction_id IS NOT NULL THEN json_build_object('corrects', q.transaction_id)
             END)::bursar.request ORDER BY q.n)
     INTO v_requests FROM unnest(v_in) AS q;
 
-    v_outcomes := bursar.post(v_wallets, v_requests, v_legs);
+    v_outcomes := (bursar.post(v_wallets, v_requests, v_legs)).outcomes;
     IF v_holds THEN
         v_outcomes := bursar.write_parents(v_in, v_outcomes);
     END IF;

@@ -2,7 +2,8 @@
 -- requires: ledger/lock_wallets.sql
 -- requires: ledger/open_wallets.sql
 -- The only writer of transactions, entries and, but for raw SQL, of balances. Takes wallets that
--- are locked, requests and their legs; answers an outcome for each request, in order.
+-- are locked, requests and their legs; answers an outcome for each request, in order, and the
+-- transaction where there is a new one.
 --
 -- The key is written together with its outcome, after the decision: the wallet's lock is the fence
 -- between two requests with one key, and the unique claim is the fence between wallets. Whoever
@@ -12,16 +13,19 @@ CREATE OR REPLACE FUNCTION bursar.post(
     p_requests bursar.request[],
     p_legs bursar.leg[],
     p_sentences jsonb DEFAULT '{}'
-) RETURNS jsonb[]
+) RETURNS bursar.posted
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     v_plan bursar.plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
+    v_posted bursar.posted;
     v_written bigint;
 BEGIN
     IF v_plan.transactions IS NOT NULL THEN
         INSERT INTO bursar.transaction SELECT * FROM unnest(v_plan.transactions);
+    END IF;
+    IF v_plan.wallets IS NOT NULL THEN
         PERFORM bursar.write_wallets(v_plan.wallets);
     END IF;
     IF v_plan.debts IS NOT NULL THEN
@@ -43,7 +47,9 @@ BEGIN
             RAISE EXCEPTION 'A claim of this batch was taken meanwhile.' USING ERRCODE = 'UBX02';
         END IF;
     END IF;
-    RETURN v_plan.outcomes;
+    v_posted.outcomes := v_plan.outcomes;
+    v_posted.transaction_ids := v_plan.transaction_ids;
+    RETURN v_posted;
 END
 $$;
 

@@ -38,7 +38,8 @@ BEGIN
     payee.balance := payee.balance + r.amount;
     payee.seq := payee.seq + 1;
     v_id := nextval('bursar.transaction_id_seq');
-    v_outcome := bursar.done(v_id, r, payer.balance, payer.held, 0);
+    v_outcome := bursar.done(v_id, r.verb, r.asset, r.owner_id, r.amount, payer.balance,
+        payer.held, 0, r.extra);
     INSERT INTO bursar.transaction
     VALUES (v_id, r.verb, r.asset, r.owner_id, r.amount, r.reason, r.actor, r.corrects, r.hold_id,
         r.metadata, v_now);

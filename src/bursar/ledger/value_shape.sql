@@ -35,7 +35,7 @@ CREATE OR REPLACE FUNCTION bursar.is_uuid(p_value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN p_value LIKE '________-____-____-____-____________'
     AND length(replace(p_value, '-', '')) = 32
-    AND rtrim(p_value, '-0123456789abcdefABCDEF') = '';
+    AND p_value !~ '[^-0-9a-fA-F]';
 
 COMMENT ON FUNCTION bursar.is_uuid(text) IS 'Whether a text is a uuid in its usual form.';
 REVOKE ALL ON FUNCTION bursar.is_uuid(text) FROM PUBLIC, anon, authenticated;

@@ -21,31 +21,34 @@ SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     v_in bursar.purchase[];
-    v_assets text[];
-    v_owner_ids text[];
     v_wallets bursar.wallet_state[];
     v_requests bursar.request[];
     v_legs bursar.leg[];
-    v_outcomes jsonb[];
+    v_prices bigint[];
+    v_posted bursar.posted;
+    v_ids bigint[];
+    v_outcome jsonb;
+    v_now timestamptz;
 BEGIN
     IF p_wait AND jsonb_array_length(p_requests) = 1 THEN
-        v_outcomes[1] := bursar.purchase_straight(p_requests -> 0);
-        IF v_outcomes[1] IS NOT NULL THEN
-            RETURN to_jsonb(v_outcomes);
+        v_outcome := bursar.purchase_straight(p_requests -> 0);
+        IF v_outcome IS NOT NULL THEN
+            RETURN jsonb_build_array(v_outcome);
         END IF;
     END IF;
 
     v_in := bursar.read_purchases(p_requests);
-    SELECT array_agg('credit'::text), array_agg(o.owner_id::text) INTO v_assets, v_owner_ids
-    FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id))
-        AS o (owner_id)
-    WHERE q.refusal IS NULL;
-    v_wallets := bursar.lock_wallets(v_assets, v_owner_ids, p_wait);
+    v_wallets := bursar.lock_wallets_of('credit', ARRAY(
+        SELECT o.owner_id::text FROM unnest(v_in) AS q
+        CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id)) AS o (owner_id)
+        WHERE q.refusal IS NULL), p_wait);
 
     IF cardinality(v_in) > 1 THEN
-        v_in := v_in[:(SELECT bursar.count_before_repeat(array_agg(k.n), array_agg(k.name))
-            FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES (q.n, encode(q.claim, 'hex')),
-                (q.n, q.collector_id || ' ' || q.reward_id)) AS k (n, name))];
+        v_in := v_in[:(SELECT least(
+            bursar.count_before_repeat(array_agg(q.claim ORDER BY q.n)),
+            bursar.count_before_repeat(array_agg(
+                uuid_send(q.collector_id) || uuid_send(q.reward_id) ORDER BY q.n)))
+            FROM unnest(v_in) AS q)];
     END IF;
 
     SELECT array_agg(ROW(q.n, CASE WHEN x.refusal IS NULL THEN 2 ELSE 0 END, 'purchase_reward',
@@ -54,17 +57,18 @@ BEGIN
             -- Whoever may not ask is not told either what the key's outcome was.
             CASE WHEN x.refusal IS DISTINCT FROM 'NOT_AUTHORIZED' THEN q.claim END,
             q.fingerprint, 'refuse', NULL, x.refusal,
-            CASE x.refusal WHEN 'PRICE_CHANGED'
+            CASE WHEN x.refusal = 'PRICE_CHANGED'
                 THEN jsonb_build_object('expected', q.expected_price, 'price', r.cost)
-                WHEN 'MALFORMED' THEN q.details
-                ELSE jsonb_build_object('reward_id', q.reward_id) END,
-            jsonb_build_object('reward_id', q.reward_id, 'price', r.cost)
-            )::bursar.request ORDER BY q.n),
+                WHEN x.refusal = 'MALFORMED' THEN q.details
+                WHEN x.refusal IS NOT NULL THEN jsonb_build_object('reward_id', q.reward_id) END,
+            json_build_object('reward_id', q.reward_id, 'price', r.cost))::bursar.request
+            ORDER BY q.n),
         array_agg(ARRAY[
             ROW(q.n, 'credit', q.collector_id::text, -r.cost, 0, 'used'),
             ROW(q.n, 'credit', q.creator_id::text, r.cost, 0, 'earned')]::bursar.leg[] ORDER BY q.n)
-            FILTER (WHERE x.refusal IS NULL)
-    INTO v_requests, v_legs
+            FILTER (WHERE x.refusal IS NULL),
+        array_agg(r.cost ORDER BY q.n)
+    INTO v_requests, v_legs, v_prices
     FROM unnest(v_in) AS q
     -- Without the LIMITs the planner may read whole tables that were small when it planned.
     LEFT JOIN LATERAL (SELECT * FROM public.rewards AS t
@@ -79,16 +83,17 @@ BEGIN
         -- The reward changed hands between the look-up and the lock: ask again.
         WHEN r.creator_id IS DISTINCT FROM q.creator_id THEN 'BUSY' END AS refusal) AS x;
 
-    v_outcomes := bursar.post(v_wallets, v_requests, v_legs,
+    v_posted := bursar.post(v_wallets, v_requests, v_legs,
         '{"INSUFFICIENT_FUNDS": "Insufficient credits to purchase this reward."}');
+    v_ids := v_posted.transaction_ids;
+    v_now := bursar.clock();
 
     INSERT INTO public.collected_rewards (
         reward_id, collector_id, price, transaction_id, collected_at)
-    SELECT (o.outcome ->> 'reward_id')::uuid, (o.outcome ->> 'owner_id')::uuid,
-        (o.outcome ->> 'price')::bigint, (o.outcome ->> 'transaction_id')::bigint, bursar.clock()
-    FROM unnest(v_outcomes) AS o (outcome)
-    WHERE o.outcome ->> 'status' = 'done' AND NOT (o.outcome ->> 'replayed')::boolean;
-    RETURN to_jsonb(v_outcomes);
+    SELECT q.reward_id, q.collector_id, v_prices[q.n], v_ids[q.n], v_now
+    FROM unnest(v_in) AS q
+    WHERE v_ids[q.n] IS NOT NULL;
+    RETURN to_jsonb(v_posted.outcomes);
 END
 $$;
 

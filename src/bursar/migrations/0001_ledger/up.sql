@@ -250,7 +250,7 @@ CREATE TYPE bursar.request AS (
     new_status text,           -- the wallet's status from now on
     refusal text,              -- decided before the kernel looks at funds
     details jsonb,             -- of that refusal
-    extra jsonb                -- what the outcome says besides, once done
+    extra json                 -- what the outcome says besides, once done: an object or NULL
 );
 -- One wallet's part in a request.
 CREATE TYPE bursar.leg AS (
@@ -273,11 +273,17 @@ CREATE TYPE bursar.wallet_state AS (
 -- Everything a batch will write, decided before the first row is written.
 CREATE TYPE bursar.plan AS (
     outcomes jsonb[],
+    transaction_ids bigint[],  -- by place of the request; NULL where nothing is new
     transactions bursar.transaction[],
     entries bursar.entry[],
     wallets bursar.wallet_state[],
     debts bursar.wallet_state[],
     claims bursar.idempotency[]
+);
+-- What became of a batch.
+CREATE TYPE bursar.posted AS (
+    outcomes jsonb[],
+    transaction_ids bigint[]   -- by place of the request; NULL where nothing is new
 );
 
 ALTER TABLE bursar.gate ENABLE ROW LEVEL SECURITY;
