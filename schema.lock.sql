@@ -41,6 +41,13 @@ COMMENT ON SCHEMA bursar IS 'The ledger: assets, wallets, transactions, entries,
 CREATE SCHEMA bursar_meta;
 
 --
+-- Name: change; Type: DOMAIN; Schema: bursar; Owner: -
+--
+
+CREATE DOMAIN bursar.change AS bigint
+	CONSTRAINT change_not_zero CHECK ((VALUE <> 0));
+
+--
 -- Name: instruction; Type: TYPE; Schema: bursar; Owner: -
 --
 
@@ -87,6 +94,29 @@ CREATE TYPE bursar.leg AS (
 );
 
 --
+-- Name: pair; Type: TYPE; Schema: bursar; Owner: -
+--
+
+CREATE TYPE bursar.pair AS (
+	available bigint,
+	room bigint
+);
+
+--
+-- Name: place; Type: DOMAIN; Schema: bursar; Owner: -
+--
+
+CREATE DOMAIN bursar.place AS bigint
+	CONSTRAINT place_positive CHECK ((VALUE > 0));
+
+--
+-- Name: posted_balance; Type: DOMAIN; Schema: bursar; Owner: -
+--
+
+CREATE DOMAIN bursar.posted_balance AS bigint
+	CONSTRAINT posted_balance_non_negative CHECK ((VALUE >= 0));
+
+--
 -- Name: wallet_state; Type: TYPE; Schema: bursar; Owner: -
 --
 
@@ -110,15 +140,10 @@ CREATE TABLE bursar.entry (
     line smallint NOT NULL,
     asset text NOT NULL,
     owner_id text NOT NULL,
-    amount bigint NOT NULL,
-    seq bigint,
-    balance_after bigint,
-    bucket text NOT NULL,
-    CONSTRAINT entry_sound CHECK (((amount <> 0) AND
-CASE
-    WHEN starts_with(owner_id, 'system:'::text) THEN ((seq IS NULL) AND (balance_after IS NULL))
-    ELSE ((seq > 0) AND (balance_after >= 0))
-END))
+    amount bursar.change NOT NULL,
+    seq bursar.place,
+    balance_after bursar.posted_balance,
+    bucket text NOT NULL
 );
 
 --
@@ -128,7 +153,7 @@ END))
 CREATE TABLE bursar.idempotency (
     claim bytea NOT NULL,
     fingerprint bytea NOT NULL,
-    outcome jsonb NOT NULL,
+    outcome json NOT NULL,
     created_at timestamp with time zone NOT NULL
 );
 
@@ -155,7 +180,7 @@ CREATE TABLE bursar.transaction (
 --
 
 CREATE TYPE bursar.plan AS (
-	outcomes jsonb[],
+	outcomes json[],
 	transaction_ids bigint[],
 	transactions bursar.transaction[],
 	entries bursar.entry[],
@@ -169,7 +194,7 @@ CREATE TYPE bursar.plan AS (
 --
 
 CREATE TYPE bursar.posted AS (
-	outcomes jsonb[],
+	outcomes json[],
 	transaction_ids bigint[]
 );
 
@@ -216,6 +241,13 @@ CREATE TYPE bursar.request AS (
 );
 
 --
+-- Name: wallet_status; Type: DOMAIN; Schema: bursar; Owner: -
+--
+
+CREATE DOMAIN bursar.wallet_status AS text
+	CONSTRAINT wallet_status_known CHECK ((VALUE = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])));
+
+--
 -- Name: jwt(); Type: FUNCTION; Schema: auth; Owner: -
 --
 
@@ -248,11 +280,13 @@ CREATE FUNCTION auth.uid() RETURNS uuid
 -- Name: adjust(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.adjust(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.adjust(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'adjust'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'adjust'));
+END
 $$;
 
 --
@@ -288,11 +322,9 @@ DECLARE
     v_stranger text;
     v_template text;
 BEGIN
-    -- A WHEN clause sees the role that writes, before any SECURITY DEFINER function changes it.
-    v_stranger := format(
-        'NOT (pg_has_role(current_user, ''bursar_operator'', ''MEMBER'')
-            OR pg_has_role(current_user, ''service_role'', ''MEMBER'')
-            OR pg_has_role(current_user, %L, ''MEMBER''))',
+    -- A WHEN clause sees the role that writes, before any SECURITY DEFINER function changes it. It
+    -- is read anew for every statement, so it is short.
+    v_stranger := format('bursar.is_stranger(%L)',
         (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = p_store));
 
     FOREACH v_template IN ARRAY ARRAY[
@@ -311,8 +343,10 @@ BEGIN
         'CREATE OR REPLACE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON %1$s FOR EACH ROW
             EXECUTE FUNCTION bursar.record_raw_insert(%3$s)',
         'CREATE OR REPLACE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON %1$s FOR EACH ROW
-            WHEN ((NEW.%2$I IS DISTINCT FROM OLD.%2$I AND NEW.bursar_seq = OLD.bursar_seq)
-                OR NEW.%5$I IS DISTINCT FROM OLD.%5$I)
+            WHEN (NEW.bursar_seq = OLD.bursar_seq AND NEW.%2$I IS DISTINCT FROM OLD.%2$I)
+            EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
+        'CREATE OR REPLACE TRIGGER zz_bursar_raw_update_owner BEFORE UPDATE OF %5$I ON %1$s
+            FOR EACH ROW WHEN (NEW.%5$I IS DISTINCT FROM OLD.%5$I)
             EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
         'CREATE OR REPLACE TRIGGER zz_bursar_raw_delete BEFORE DELETE ON %1$s FOR EACH ROW
             EXECUTE FUNCTION bursar.record_raw_write(%3$s)',
@@ -335,7 +369,7 @@ COMMENT ON FUNCTION bursar.attach_guards(p_asset text, p_store regclass, p_owner
 -- Name: attempt(text, jsonb, text); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -347,15 +381,17 @@ CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text DEF
     SET cpu_index_tuple_cost TO '1'
     AS $_$
 DECLARE
-    v_all jsonb := '[]';
+    v_all json[] := '{}';
     v_rest jsonb := p_requests;
-    v_some jsonb;
+    v_some json[];
+    v_one json;
     v_wait boolean := true;
     v_patience integer := 1;  -- how often a lock is waited for, each time for lock_timeout
     v_tries integer := 0;
     v_window integer := 1000;
     v_send jsonb;
     v_alone boolean := false;
+    v_lone boolean;           -- a request by itself, which has not tried the straight road yet
     v_at_gate boolean;
     v_missing jsonb;
     v_detail text;
@@ -366,71 +402,83 @@ BEGIN
         RAISE EXCEPTION 'MALFORMED: The argument must be a JSON array of 1 to 1000 requests.'
             USING ERRCODE = 'UB001';
     END IF;
+    -- Whoever calls in another isolation level is told so at the gate.
+    v_lone := jsonb_array_length(p_requests) = 1
+        AND current_setting('transaction_isolation') = 'read committed';
     IF current_setting('lock_timeout') = '0' THEN
         -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
         -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
         -- be a fresh session that plans everything for the first time while it holds the lock.
-        PERFORM set_config('lock_timeout', '900ms', true);
-        v_patience := CASE jsonb_array_length(p_requests) WHEN 1 THEN 4 ELSE 1 END;
+        v_detail := set_config('lock_timeout', '900ms', true);
+        v_patience := CASE WHEN v_lone THEN 4 ELSE 1 END;
     END IF;
     LOOP
-        v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
-            ELSE jsonb_path_query_array(v_rest, '$[0 to $last]',
-                jsonb_build_object('last', v_window - 1)) END;
         v_tries := v_tries + 1;
         v_at_gate := true;
         BEGIN
-            -- Inside the block, because what is undone lets go of the gate too.
+            -- Inside the block, because what is undone lets go of the gate too. On the straight
+            -- road the gate's flag is read where the wallets are locked.
+            IF v_lone THEN
+                v_lone := false;
+                LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
+                v_at_gate := false;
+                v_one := bursar.handle_lone(p_handler, p_requests -> 0);
+                IF v_one IS NOT NULL THEN
+                    RETURN array_to_json(ARRAY[v_one]);
+                END IF;
+            END IF;
             IF NOT bursar.enter_gate() THEN
-                RETURN v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb);
+                RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb));
             END IF;
             v_at_gate := false;
             IF v_missing IS NOT NULL THEN
                 PERFORM bursar.open_wallets(v_missing);
                 v_missing := NULL;
             END IF;
+            v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
+                ELSE jsonb_path_query_array(v_rest, '$[0 to $last]',
+                    jsonb_build_object('last', v_window - 1)) END;
             v_some := bursar.handle(p_handler, v_send, v_wait);
         EXCEPTION
             WHEN SQLSTATE 'UBX01' THEN
                 GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
                 v_missing := v_detail::jsonb;
-                v_some := '[]';
+                v_some := '{}';
             WHEN SQLSTATE 'UBX02' THEN
-                v_some := '[]';
+                v_some := '{}';
             WHEN lock_not_available OR deadlock_detected THEN
                 IF v_at_gate THEN
-                    RETURN v_all || bursar.refused_all(v_rest, 'BUSY', p_verb);
+                    RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'BUSY', p_verb));
                 END IF;
                 v_patience := v_patience - 1;
                 v_wait := v_patience > 0;
-                v_some := '[]';
+                v_some := '{}';
                 IF v_missing IS NOT NULL THEN
                     -- Somebody else is opening one of these wallets and does not finish. Which one
                     -- cannot be seen from here.
                     v_some := CASE v_window WHEN 1
-                        THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '[]' END;
+                        THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '{}' END;
                     v_window := 1;
                     v_alone := true;
                     v_missing := NULL;
                 END IF;
         END;
-        IF jsonb_array_length(v_some) > 0 THEN
+        IF cardinality(v_some) > 0 THEN
             v_tries := 0;
         ELSIF v_tries > 5 THEN
             v_some := bursar.refused_all(v_send, 'BUSY', p_verb);
         END IF;
         v_all := v_all || v_some;
-        EXIT WHEN jsonb_array_length(v_all) = jsonb_array_length(p_requests);
-        IF jsonb_array_length(v_some) > 0 THEN
+        EXIT WHEN cardinality(v_all) = jsonb_array_length(p_requests);
+        IF cardinality(v_some) > 0 THEN
             -- The first call has locked every wallet, so what follows a cut may go in small steps.
-            v_window := CASE WHEN v_alone THEN 1
-                ELSE greatest(4, 2 * jsonb_array_length(v_some)) END;
+            v_window := CASE WHEN v_alone THEN 1 ELSE greatest(4, 2 * cardinality(v_some)) END;
             v_rest := (SELECT jsonb_agg(q ORDER BY i)
                 FROM jsonb_array_elements(v_rest) WITH ORDINALITY AS t (q, i)
-                WHERE i > jsonb_array_length(v_some));
+                WHERE i > cardinality(v_some));
         END IF;
     END LOOP;
-    RETURN v_all;
+    RETURN array_to_json(v_all);
 END
 $_$;
 
@@ -444,11 +492,13 @@ COMMENT ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text
 -- Name: batch(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.batch(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.batch(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', p_requests)
+BEGIN
+    RETURN bursar.attempt('carry_out', p_requests);
+END
 $$;
 
 --
@@ -498,24 +548,32 @@ CREATE FUNCTION bursar.build_handlers() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $_$
-BEGIN
-    EXECUTE format($f$
-CREATE OR REPLACE FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean)
-RETURNS jsonb
+DECLARE
+    v_template CONSTANT text := $f$
+CREATE OR REPLACE FUNCTION bursar.%s RETURNS %s
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
-BEGIN
-    RETURN CASE p_handler%s
-    END;
+BEGIN%s
+    RETURN NULL;
 END
-$b$$f$, (
-        SELECT string_agg(format(E'\n        WHEN %L THEN bursar.%I(p_requests, p_wait)',
-            proname, proname), '' ORDER BY proname COLLATE "C")
+$b$$f$;
+    v_branch CONSTANT text := E'\n    IF p_handler = %L THEN RETURN bursar.%I(%s); END IF;';
+BEGIN
+    EXECUTE format(v_template, 'handle(p_handler text, p_requests jsonb, p_wait boolean)',
+        'json[]', (SELECT string_agg(format(v_branch, proname, proname, 'p_requests, p_wait'), ''
+            ORDER BY proname COLLATE "C")
         FROM pg_proc
-        WHERE pronamespace = 'bursar'::regnamespace AND proargtypes = ARRAY[
-            'jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector
-            AND prorettype = 'jsonb'::regtype));
+        WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json[]'::regtype
+            AND proargtypes = ARRAY['jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector));
+    EXECUTE format(v_template, 'handle_lone(p_handler text, p_request jsonb)', 'json', (
+        SELECT string_agg(format(v_branch, regexp_replace(proname, '_straight$', '_batch'),
+            proname, 'p_request'), '' ORDER BY proname COLLATE "C")
+        FROM pg_proc
+        WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json'::regtype
+            AND proname ~ '_straight$'));
     REVOKE ALL ON FUNCTION bursar.handle(text, jsonb, boolean) FROM PUBLIC, anon, authenticated;
+    REVOKE ALL ON FUNCTION bursar.handle_lone(text, jsonb) FROM PUBLIC, anon, authenticated;
     COMMENT ON FUNCTION bursar.handle(text, jsonb, boolean) IS 'Generated: chooses a handler.';
+    COMMENT ON FUNCTION bursar.handle_lone(text, jsonb) IS 'Generated: chooses a straight road.';
 END
 $_$;
 
@@ -523,7 +581,7 @@ $_$;
 -- Name: FUNCTION build_handlers(); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.build_handlers() IS 'Writes the function that chooses a handler by name.';
+COMMENT ON FUNCTION bursar.build_handlers() IS 'Writes the functions that choose a handler by name.';
 
 --
 -- Name: build_store(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
@@ -585,6 +643,61 @@ BEGIN
     WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
 END
 $b$$f$, $f$
+CREATE OR REPLACE FUNCTION bursar.lock_pair_%10$s(p_payer text, p_payee text)
+RETURNS bursar.pair
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+DECLARE
+    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
+    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_low_balance bigint;
+    v_high_balance bigint;
+    v_pair bursar.pair;
+BEGIN
+    SELECT w.%4$s INTO v_low_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_low::%5$s
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT w.%4$s INTO v_high_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_high::%5$s
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
+        %12$s - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
+    INTO v_pair
+    FROM bursar.gate AS g
+    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee);
+    RETURN v_pair;
+END
+$b$$f$, $f$
+CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
+    p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text,
+    p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json,
+    p_now timestamptz
+) RETURNS json
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+BEGIN
+    WITH moved AS (
+        UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
+        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
+            AS m (line, owner_id, amount, bucket)
+        WHERE %11$s w.%3$s = m.owner_id::%5$s
+        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.%4$s AS balance
+    ), entries AS (
+        INSERT INTO bursar.entry
+        SELECT p_id, m.line, '%1$s', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        FROM moved AS m
+    ), event AS (
+        INSERT INTO bursar.transaction (
+            id, verb, asset, owner_id, amount, reason, actor, created_at)
+        VALUES (p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, p_now)
+    )
+    INSERT INTO bursar.idempotency
+    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
+    ON CONFLICT (claim) DO NOTHING;
+    IF NOT FOUND AND p_claim IS NOT NULL THEN
+        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
+            USING ERRCODE = 'UBX02';
+    END IF;
+    RETURN p_outcome;
+END
+$b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, bursar, pg_temp AS $b$
     INSERT INTO %2$s (%7$s%3$s, %4$s)
@@ -597,10 +710,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$
     FROM %2$s WHERE %6$s AND %3$s = p_owner_id::%5$s
 $b$$f$] LOOP
         EXECUTE format(v_text, VARIADIC v_parts || ARRAY[
-            CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END]);
+            CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END,
+            p ->> 'balance_max']);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
-        'open_%s(text[])', 'look_%s(text)']
+        'open_%s(text[])', 'look_%s(text)', 'lock_pair_%s(text, text)',
+        'pay_%s(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json,
+            timestamptz)']
     LOOP
         v_name := format(v_name, p ->> 'suffix');
         EXECUTE format('REVOKE ALL ON FUNCTION bursar.%s FROM PUBLIC, anon, authenticated', v_name);
@@ -633,7 +749,7 @@ BEGIN
     FOR a IN
         SELECT asset, replace(asset, ':', '_') AS suffix, coalesce(store, 'bursar.wallet') AS store,
             coalesce(owner_column, 'owner_id') AS owner_column, owner_type,
-            coalesce(balance_column, 'balance') AS balance_column,
+            coalesce(balance_column, 'balance') AS balance_column, balance_max,
             CASE WHEN store IS NULL THEN format('asset = %L', asset) ELSE 'true' END AS own,
             CASE WHEN store IS NULL THEN 'asset, ' ELSE '' END AS asset_column,
             CASE WHEN store IS NULL THEN quote_literal(asset) || ', ' ELSE '' END AS asset_value,
@@ -737,11 +853,13 @@ COMMENT ON FUNCTION bursar.canonical_owner(p_owner_id text, p_asset text) IS 'An
 -- Name: capture(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.capture(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.capture(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'capture'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'capture'));
+END
 $$;
 
 --
@@ -768,7 +886,7 @@ COMMENT ON FUNCTION bursar.capture_legs(q bursar.instruction) IS 'What a capture
 -- Name: carry_out(jsonb, boolean); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) RETURNS jsonb
+CREATE FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) RETURNS json[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -776,7 +894,7 @@ DECLARE
     v_in bursar.instruction[] := bursar.read_instructions(p_requests);
     v_assets text[]; v_owner_ids text[];
     v_wallets bursar.wallet_state[];
-    v_requests bursar.request[]; v_legs bursar.leg[]; v_outcomes jsonb[];
+    v_requests bursar.request[]; v_legs bursar.leg[]; v_outcomes json[];
     v_holds boolean;
 BEGIN
     SELECT array_agg(l.asset), array_agg(l.owner_id) INTO v_assets, v_owner_ids
@@ -830,7 +948,7 @@ BEGIN
     IF v_holds THEN
         v_outcomes := bursar.write_parents(v_in, v_outcomes);
     END IF;
-    RETURN to_jsonb(v_outcomes);
+    RETURN v_outcomes;
 END
 $$;
 
@@ -916,7 +1034,7 @@ DECLARE
     r_legs integer[]; r_plain boolean[]; r_first integer[]; r_id bigint[]; r_balance bigint[];
     r_held bigint[];
     -- What the others come to.
-    v_outcomes jsonb[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
+    v_outcomes json[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
     r_remembered boolean[]; v_missing jsonb := '[]';
     v_plan bursar.plan;
     v_precedence CONSTANT text[] := ARRAY['BUSY', 'WALLET_NOT_FOUND', 'WALLET_CLOSED',
@@ -1001,7 +1119,7 @@ BEGIN
         SELECT * INTO known FROM bursar.idempotency AS k WHERE k.claim = r.claim;
         IF known.claim IS NOT NULL THEN
             v_outcomes[n] := CASE WHEN known.fingerprint = r.fingerprint
-                THEN known.outcome || '{"replayed": true}'
+                THEN bursar.replayed(known.outcome)
                 ELSE bursar.refused(r.verb, 'IDEMPOTENCY_MISMATCH') END;
             CONTINUE;
         END IF;
@@ -1177,9 +1295,9 @@ COMMENT ON FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bu
 -- Name: done(bigint, text, text, text, bigint, bigint, bigint, bigint, json); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json) RETURNS jsonb
+CREATE FUNCTION bursar.done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ((((((((((((((((((('{"status":"done","verb":"'::text || p_verb) || '","transaction_id":'::text) || p_transaction_id) || ',"owner_id":'::text) || to_json(p_owner_id)) || ',"asset":"'::text) || p_asset) || '","amount":'::text) || p_amount) || ',"balance":'::text) || p_balance) || ',"held":'::text) || p_held) || ',"available":'::text) || (p_balance - p_held)) || CASE WHEN (p_owed > 0) THEN (',"owed":'::text || p_owed) ELSE ''::text END) || ',"replayed":false'::text) || COALESCE((','::text || ltrim((p_extra)::text, '{'::text)), '}'::text)))::jsonb;
+    RETURN (concat('{"status":"done","verb":"', p_verb, '","transaction_id":', p_transaction_id, ',"owner_id":', to_json(p_owner_id), ',"asset":"', p_asset, '","amount":', p_amount, ',"balance":', p_balance, ',"held":', p_held, ',"available":', (p_balance - p_held), (',"owed":'::text || NULLIF(p_owed, 0)), ',"replayed":false', COALESCE((','::text || ltrim((p_extra)::text, '{'::text)), '}'::text)))::json;
 
 --
 -- Name: FUNCTION done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json); Type: COMMENT; Schema: bursar; Owner: -
@@ -1369,16 +1487,16 @@ CREATE FUNCTION bursar.forget_asset(p_asset text) RETURNS void
     AS $$
 DECLARE
     v_suffix text;
+    v_verb text;
 BEGIN
     DELETE FROM bursar.asset WHERE asset IN (p_asset, p_asset || ':owed')
         AND NOT EXISTS (SELECT FROM bursar.wallet AS w WHERE w.asset = bursar.asset.asset);
     DROP VIEW IF EXISTS bursar.balance;
     FOREACH v_suffix IN ARRAY ARRAY[p_asset, p_asset || '_owed'] LOOP
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[], boolean)', 'lock_' || v_suffix);
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(bursar.wallet_state[])',
-            'write_' || v_suffix);
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[])', 'open_' || v_suffix);
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text)', 'look_' || v_suffix);
+        FOREACH v_verb IN ARRAY ARRAY['lock_', 'write_', 'open_', 'look_', 'lock_pair_', 'pay_']
+        LOOP
+            EXECUTE format('DROP ROUTINE IF EXISTS bursar.%I', v_verb || v_suffix);
+        END LOOP;
     END LOOP;
     PERFORM bursar.build_stores();
 END
@@ -1394,11 +1512,13 @@ COMMENT ON FUNCTION bursar.forget_asset(p_asset text) IS 'Forgets an asset; its 
 -- Name: freeze(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar."freeze"(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar."freeze"(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'freeze'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'freeze'));
+END
 $$;
 
 --
@@ -1425,11 +1545,13 @@ COMMENT ON FUNCTION bursar.freeze_legs(q bursar.instruction) IS 'What a freeze d
 -- Name: grant(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar."grant"(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar."grant"(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'grant'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'grant'));
+END
 $$;
 
 --
@@ -1471,12 +1593,12 @@ BEGIN
     EXECUTE format('ALTER TABLE %s
         ADD COLUMN IF NOT EXISTS bursar_held bigint NOT NULL DEFAULT 0,
         ADD COLUMN IF NOT EXISTS bursar_seq bigint NOT NULL DEFAULT 0,
-        ADD COLUMN IF NOT EXISTS bursar_status text NOT NULL DEFAULT ''open''', a.store);
+        ADD COLUMN IF NOT EXISTS bursar_status bursar.wallet_status NOT NULL
+            DEFAULT ''open''', a.store);
     FOR v_check IN
         SELECT * FROM (VALUES
             (v_table || '_' || a.balance_column || '_non_negative', '%1$I >= 0'),
-            (v_table || '_bursar_held', 'bursar_held BETWEEN 0 AND %1$I
-                AND bursar_status IN (''open'', ''frozen'', ''closed'')')
+            (v_table || '_bursar_held', 'bursar_held BETWEEN 0 AND %1$I')
         ) AS wanted (name, condition)
         WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.store AND conname = name)
     LOOP
@@ -1504,15 +1626,14 @@ COMMENT ON FUNCTION bursar.guard_store(p_asset text) IS 'Adds the kernel''s colu
 -- Name: handle(text, jsonb, boolean); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) RETURNS jsonb
+CREATE FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) RETURNS json[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN CASE p_handler
-        WHEN 'carry_out' THEN bursar.carry_out(p_requests, p_wait)
-        WHEN 'purchase_reward_batch' THEN bursar.purchase_reward_batch(p_requests, p_wait)
-    END;
+    IF p_handler = 'carry_out' THEN RETURN bursar.carry_out(p_requests, p_wait); END IF;
+    IF p_handler = 'purchase_reward_batch' THEN RETURN bursar.purchase_reward_batch(p_requests, p_wait); END IF;
+    RETURN NULL;
 END
 $$;
 
@@ -1523,14 +1644,36 @@ $$;
 COMMENT ON FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) IS 'Generated: chooses a handler.';
 
 --
+-- Name: handle_lone(text, jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.handle_lone(p_handler text, p_request jsonb) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    IF p_handler = 'purchase_reward_batch' THEN RETURN bursar.purchase_reward_straight(p_request); END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: FUNCTION handle_lone(p_handler text, p_request jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.handle_lone(p_handler text, p_request jsonb) IS 'Generated: chooses a straight road.';
+
+--
 -- Name: hold(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.hold(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.hold(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'hold'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'hold'));
+END
 $$;
 
 --
@@ -1622,6 +1765,30 @@ CREATE FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) RETURNS bool
 --
 
 COMMENT ON FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) IS 'Whether a text is an owner''s id.';
+
+--
+-- Name: is_stranger(name); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.is_stranger(p_owner name) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF current_user = p_owner THEN
+        RETURN false;
+    END IF;
+    RETURN NOT (pg_has_role(current_user, p_owner, 'MEMBER')
+        OR pg_has_role(current_user, 'service_role', 'MEMBER')
+        OR pg_has_role(current_user, 'bursar_operator', 'MEMBER'));
+END
+$$;
+
+--
+-- Name: FUNCTION is_stranger(p_owner name); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.is_stranger(p_owner name) IS 'Whether the role that writes a store is none that may.';
 
 --
 -- Name: is_whole(jsonb, bigint, bigint); Type: FUNCTION; Schema: bursar; Owner: -
@@ -1842,6 +2009,76 @@ $$;
 COMMENT ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) IS 'Generated: wallets of asset credit:owed live in wallet.';
 
 --
+-- Name: lock_pair_credit(text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_pair_credit(p_payer text, p_payee text) RETURNS bursar.pair
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
+    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_low_balance bigint;
+    v_high_balance bigint;
+    v_pair bursar.pair;
+BEGIN
+    SELECT w.balance INTO v_low_balance FROM public.user_credits AS w WHERE  w.user_id = v_low::uuid
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT w.balance INTO v_high_balance FROM public.user_credits AS w WHERE  w.user_id = v_high::uuid
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
+        1000000000000000000 - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
+    INTO v_pair
+    FROM bursar.gate AS g
+    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = 'credit:owed' AND o.owner_id = p_payee);
+    RETURN v_pair;
+END
+$$;
+
+--
+-- Name: FUNCTION lock_pair_credit(p_payer text, p_payee text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_pair_credit(p_payer text, p_payee text) IS 'Generated: wallets of asset credit live in public.user_credits.';
+
+--
+-- Name: lock_pair_credit_owed(text, text); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_pair_credit_owed(p_payer text, p_payee text) RETURNS bursar.pair
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+DECLARE
+    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
+    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_low_balance bigint;
+    v_high_balance bigint;
+    v_pair bursar.pair;
+BEGIN
+    SELECT w.balance INTO v_low_balance FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_low::text
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT w.balance INTO v_high_balance FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_high::text
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
+        1000000000000000000 - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
+    INTO v_pair
+    FROM bursar.gate AS g
+    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = 'credit:owed:owed' AND o.owner_id = p_payee);
+    RETURN v_pair;
+END
+$$;
+
+--
+-- Name: FUNCTION lock_pair_credit_owed(p_payer text, p_payee text); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_pair_credit_owed(p_payer text, p_payee text) IS 'Generated: wallets of asset credit:owed live in wallet.';
+
+--
 -- Name: lock_wallets(text[], text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
@@ -2045,6 +2282,88 @@ $$;
 COMMENT ON FUNCTION bursar.open_wallets(p_wallets jsonb) IS 'Opens missing wallets, in lock order.';
 
 --
+-- Name: pay_credit(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json, timestamp with time zone); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    WITH moved AS (
+        UPDATE public.user_credits AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
+        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
+            AS m (line, owner_id, amount, bucket)
+        WHERE  w.user_id = m.owner_id::uuid
+        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.balance AS balance
+    ), entries AS (
+        INSERT INTO bursar.entry
+        SELECT p_id, m.line, 'credit', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        FROM moved AS m
+    ), event AS (
+        INSERT INTO bursar.transaction (
+            id, verb, asset, owner_id, amount, reason, actor, created_at)
+        VALUES (p_id, p_verb, 'credit', p_payer, p_amount, p_reason, p_actor, p_now)
+    )
+    INSERT INTO bursar.idempotency
+    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
+    ON CONFLICT (claim) DO NOTHING;
+    IF NOT FOUND AND p_claim IS NOT NULL THEN
+        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
+            USING ERRCODE = 'UBX02';
+    END IF;
+    RETURN p_outcome;
+END
+$$;
+
+--
+-- Name: FUNCTION pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) IS 'Generated: wallets of asset credit live in public.user_credits.';
+
+--
+-- Name: pay_credit_owed(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json, timestamp with time zone); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    WITH moved AS (
+        UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
+        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
+            AS m (line, owner_id, amount, bucket)
+        WHERE w.asset = 'credit:owed' AND w.owner_id = m.owner_id::text
+        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.balance AS balance
+    ), entries AS (
+        INSERT INTO bursar.entry
+        SELECT p_id, m.line, 'credit:owed', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        FROM moved AS m
+    ), event AS (
+        INSERT INTO bursar.transaction (
+            id, verb, asset, owner_id, amount, reason, actor, created_at)
+        VALUES (p_id, p_verb, 'credit:owed', p_payer, p_amount, p_reason, p_actor, p_now)
+    )
+    INSERT INTO bursar.idempotency
+    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
+    ON CONFLICT (claim) DO NOTHING;
+    IF NOT FOUND AND p_claim IS NOT NULL THEN
+        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
+            USING ERRCODE = 'UBX02';
+    END IF;
+    RETURN p_outcome;
+END
+$$;
+
+--
+-- Name: FUNCTION pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) IS 'Generated: wallets of asset credit:owed live in wallet.';
+
+--
 -- Name: post(bursar.wallet_state[], bursar.request[], bursar.leg[], jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
@@ -2095,68 +2414,6 @@ $$;
 COMMENT ON FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) IS 'Decides a batch over locked wallets and writes what was decided.';
 
 --
--- Name: post_straight(bursar.wallet_state[], bursar.request, text, text); Type: FUNCTION; Schema: bursar; Owner: -
---
-
-CREATE FUNCTION bursar.post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text) RETURNS jsonb
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
-    AS $$
-DECLARE
-    payer bursar.wallet_state := p_wallets[1];
-    payee bursar.wallet_state := p_wallets[2];
-    v_now CONSTANT timestamptz := bursar.clock();
-    v_id bigint;
-    v_outcome jsonb;
-BEGIN
-    IF payer.owner_id <> r.owner_id THEN
-        payer := payee;
-        payee := p_wallets[1];
-    END IF;
-    IF (payer.owner_id = r.owner_id AND payee.owner_id = p_payee
-        AND payer.status = 'open' AND payee.status = 'open'
-        AND payer.held = 0 AND payer.balance >= r.amount
-        AND payee.balance <= (SELECT balance_max FROM bursar.asset WHERE asset = r.asset) - r.amount
-        AND NOT EXISTS (SELECT FROM bursar.idempotency WHERE claim = r.claim)
-        AND NOT EXISTS (SELECT FROM bursar.wallet
-            WHERE asset = r.asset || ':owed' AND owner_id = p_payee)) IS NOT TRUE
-    THEN
-        RETURN NULL;
-    END IF;
-
-    payer.balance := payer.balance - r.amount;
-    payer.seq := payer.seq + 1;
-    payee.balance := payee.balance + r.amount;
-    payee.seq := payee.seq + 1;
-    v_id := nextval('bursar.transaction_id_seq');
-    v_outcome := bursar.done(v_id, r.verb, r.asset, r.owner_id, r.amount, payer.balance,
-        payer.held, 0, r.extra);
-    INSERT INTO bursar.transaction
-    VALUES (v_id, r.verb, r.asset, r.owner_id, r.amount, r.reason, r.actor, r.corrects, r.hold_id,
-        r.metadata, v_now);
-    INSERT INTO bursar.entry
-    VALUES (v_id, 1, r.asset, r.owner_id, -r.amount, payer.seq, payer.balance, 'used'),
-        (v_id, 2, r.asset, p_payee, r.amount, payee.seq, payee.balance, p_bucket);
-    PERFORM bursar.write_asset(r.asset, ARRAY[payer, payee]);
-    IF r.claim IS NOT NULL THEN
-        INSERT INTO bursar.idempotency VALUES (r.claim, r.fingerprint, v_outcome, v_now)
-        ON CONFLICT (claim) DO NOTHING;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
-                USING ERRCODE = 'UBX02';
-        END IF;
-    END IF;
-    RETURN v_outcome;
-END
-$$;
-
---
--- Name: FUNCTION post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text); Type: COMMENT; Schema: bursar; Owner: -
---
-
-COMMENT ON FUNCTION bursar.post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text) IS 'Posts one payment between two wallets where nothing is in the way; NULL where something is.';
-
---
 -- Name: prune_idempotency(interval, integer); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
@@ -2184,11 +2441,13 @@ COMMENT ON FUNCTION bursar.prune_idempotency(p_keep interval, p_limit integer) I
 -- Name: purchase_reward(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward')
+BEGIN
+    RETURN bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward');
+END
 $$;
 
 --
@@ -2201,7 +2460,7 @@ COMMENT ON FUNCTION bursar.purchase_reward(p_requests jsonb) IS 'Purchases rewar
 -- Name: purchase_reward_batch(jsonb, boolean); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) RETURNS jsonb
+CREATE FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) RETURNS json[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -2213,16 +2472,8 @@ DECLARE
     v_prices bigint[];
     v_posted bursar.posted;
     v_ids bigint[];
-    v_outcome jsonb;
     v_now timestamptz;
 BEGIN
-    IF p_wait AND jsonb_array_length(p_requests) = 1 THEN
-        v_outcome := bursar.purchase_straight(p_requests -> 0);
-        IF v_outcome IS NOT NULL THEN
-            RETURN jsonb_build_array(v_outcome);
-        END IF;
-    END IF;
-
     v_in := bursar.read_purchases(p_requests);
     v_wallets := bursar.lock_wallets_of('credit', ARRAY(
         SELECT o.owner_id::text FROM unnest(v_in) AS q
@@ -2279,7 +2530,7 @@ BEGIN
     SELECT q.reward_id, q.collector_id, v_prices[q.n], v_ids[q.n], v_now
     FROM unnest(v_in) AS q
     WHERE v_ids[q.n] IS NOT NULL;
-    RETURN to_jsonb(v_posted.outcomes);
+    RETURN v_posted.outcomes;
 END
 $$;
 
@@ -2290,86 +2541,109 @@ $$;
 COMMENT ON FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) IS 'Handler of purchase_reward: answers the outcomes of the first few requests, or of all.';
 
 --
--- Name: purchase_straight(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: purchase_reward_straight(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.purchase_straight(q jsonb) RETURNS jsonb
+CREATE FUNCTION bursar.purchase_reward_straight(q jsonb) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_reward_id uuid;
+    v_key CONSTANT text := q ->> 'key';
+    v_actor text := q ->> 'actor';
+    v_principal text := q ->> 'principal';
+    v_role CONSTANT text := q #>> '{caller,role}';
     v_collector_id CONSTANT text := lower(q ->> 'collector_id');
-    v_expected CONSTANT jsonb := nullif(q -> 'expected_price', 'null');
+    v_ids CONSTANT text := concat(q ->> 'reward_id', v_collector_id);
+    v_expected jsonb := q -> 'expected_price';
+    v_reward_id uuid;
     v_creator_id text;
     v_price bigint;
-    v_wallets bursar.wallet_state[];
-    v_request bursar.request;
-    v_outcome jsonb;
+    v_pair bursar.pair;
+    v_id bigint;
+    v_now timestamptz;
 BEGIN
-    IF (bursar.is_uuid(q ->> 'reward_id') AND bursar.is_uuid(v_collector_id)
-        AND bursar.is_text(q -> 'key') AND coalesce(bursar.is_printable(q ->> 'key', 255), true)
-        AND coalesce(q ->> 'principal', 'service') IN ('user', 'service', 'operator')
-        AND bursar.is_text(q -> 'actor')
-        AND coalesce(bursar.is_printable(q ->> 'actor', 255), true)
-        AND (v_expected IS NULL OR bursar.is_whole(v_expected, 1, 1000000000000000))
-        AND (q -> 'caller' ->> 'role' = 'service_role' OR (q -> 'caller' ->> 'role' <> 'anon'
-            AND lower(q -> 'caller' ->> 'sub') = v_collector_id))) IS NOT TRUE
+    IF v_ids NOT LIKE '________-____-____-____-____________________-____-____-____-____________'
+        OR length(replace(v_ids, '-', '')) <> 64 OR v_ids ~ '[^-0-9a-fA-F]'
     THEN
         RETURN NULL;
     END IF;
-    v_reward_id := (q ->> 'reward_id')::uuid;
+    IF v_role IS DISTINCT FROM 'service_role' THEN
+        IF v_role IS NULL OR v_role = 'anon'
+            OR lower(q #>> '{caller,sub}') IS DISTINCT FROM v_collector_id
+        THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    IF v_key IS NOT NULL THEN
+        IF jsonb_typeof(q -> 'key') <> 'string' OR NOT bursar.is_printable(v_key, 255) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    IF v_principal IS NULL THEN
+        v_principal := 'service';
+    ELSIF v_principal NOT IN ('user', 'service', 'operator') THEN
+        RETURN NULL;
+    END IF;
+    IF v_actor IS NULL THEN
+        v_actor := v_principal;
+    ELSIF jsonb_typeof(q -> 'actor') <> 'string' OR NOT bursar.is_printable(v_actor, 255) THEN
+        RETURN NULL;
+    END IF;
+    IF v_expected IS NOT NULL THEN
+        v_expected := nullif(v_expected, 'null');
+        IF v_expected IS NOT NULL AND NOT bursar.is_whole(v_expected, 1, 1000000000000000) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+
+    v_reward_id := q ->> 'reward_id';
     SELECT creator_id INTO v_creator_id FROM public.rewards WHERE id = v_reward_id;
     IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
         RETURN NULL;
     END IF;
-
-    v_wallets := bursar.lock_credit(CASE WHEN v_collector_id < v_creator_id COLLATE "C"
-        THEN ARRAY[v_collector_id, v_creator_id]
-        ELSE ARRAY[v_creator_id, v_collector_id] END, true);
+    v_pair := bursar.lock_pair_credit(v_collector_id, v_creator_id);
     SELECT r.cost INTO v_price
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND r.creator_id = v_creator_id::uuid
-        AND r.cost = coalesce(v_expected::bigint, r.cost)
+        AND r.cost <= v_pair.available AND r.cost <= v_pair.room
         AND NOT EXISTS (SELECT FROM public.collected_rewards AS c
             WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
     IF v_price IS NULL THEN
         RETURN NULL;
     END IF;
-
-    v_request.verb := 'purchase_reward';
-    v_request.asset := 'credit';
-    v_request.owner_id := v_collector_id;
-    v_request.amount := v_price;
-    v_request.reason := 'reward ' || v_reward_id;
-    v_request.actor := coalesce(q ->> 'actor', q ->> 'principal', 'service');
-    v_request.claim := bursar.claim(v_collector_id, coalesce(q ->> 'principal', 'service'),
-        'purchase_reward', q ->> 'key');
-    v_request.fingerprint := bursar.fingerprint(
-        v_reward_id || ' ' || coalesce(v_expected::text, ''));
-    v_request.extra := jsonb_build_object('reward_id', v_reward_id, 'price', v_price);
-    v_outcome := bursar.post_straight(v_wallets, v_request, v_creator_id, 'earned');
-    IF v_outcome IS NOT NULL THEN
-        INSERT INTO public.collected_rewards (
-            reward_id, collector_id, price, transaction_id, collected_at)
-        VALUES (v_reward_id, v_collector_id::uuid, v_price,
-            (v_outcome ->> 'transaction_id')::bigint, bursar.clock());
+    IF v_expected IS NOT NULL THEN
+        IF v_expected::bigint <> v_price THEN
+            RETURN NULL;
+        END IF;
     END IF;
-    RETURN v_outcome;
+
+    v_now := bursar.clock();
+    v_id := nextval('bursar.transaction_id_seq');
+    INSERT INTO public.collected_rewards (
+        reward_id, collector_id, price, transaction_id, collected_at)
+    VALUES (v_reward_id, v_collector_id::uuid, v_price, v_id, v_now);
+    RETURN bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
+        'earned', 'reward ' || v_reward_id, v_actor,
+        bursar.claim(v_collector_id, v_principal, 'purchase_reward', v_key),
+        bursar.fingerprint(concat(v_reward_id, ' ', v_expected)),
+        bursar.done(v_id, 'purchase_reward', 'credit', v_collector_id, v_price,
+            v_pair.available - v_price, 0, 0,
+            json_build_object('reward_id', v_reward_id, 'price', v_price)), v_now);
 END
 $$;
 
 --
--- Name: FUNCTION purchase_straight(q jsonb); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION purchase_reward_straight(q jsonb); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.purchase_straight(q jsonb) IS 'A lone purchase where nothing is in the way; NULL where something is.';
+COMMENT ON FUNCTION bursar.purchase_reward_straight(q jsonb) IS 'A lone purchase where nothing is in the way; NULL where something is.';
 
 --
--- Name: raise_refusal(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: raise_refusal(json); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.raise_refusal(p_outcome jsonb) RETURNS jsonb
+CREATE FUNCTION bursar.raise_refusal(p_outcome json) RETURNS json
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -2389,10 +2663,10 @@ END
 $$;
 
 --
--- Name: FUNCTION raise_refusal(p_outcome jsonb); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION raise_refusal(p_outcome json); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.raise_refusal(p_outcome jsonb) IS 'Raises a refused outcome with its SQLSTATE; returns a done one.';
+COMMENT ON FUNCTION bursar.raise_refusal(p_outcome json) IS 'Raises a refused outcome with its SQLSTATE; returns a done one.';
 
 --
 -- Name: read_hold(bigint); Type: FUNCTION; Schema: bursar; Owner: -
@@ -2926,11 +3200,13 @@ COMMENT ON FUNCTION bursar.record_raw_write() IS 'Trigger of every store: turns 
 -- Name: refund(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.refund(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.refund(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'refund'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'refund'));
+END
 $$;
 
 --
@@ -3006,11 +3282,11 @@ COMMENT ON FUNCTION bursar.refuse_truncate() IS 'Trigger of every store: refuses
 -- Name: refused(text, text, jsonb, text); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.refused(p_verb text, p_code text, p_details jsonb DEFAULT NULL::jsonb, p_sentence text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION bursar.refused(p_verb text, p_code text, p_details jsonb DEFAULT NULL::jsonb, p_sentence text DEFAULT NULL::text) RETURNS json
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT jsonb_build_object(
+    SELECT json_build_object(
         'status', 'refused',
         'verb', p_verb,
         'code', r.code,
@@ -3031,11 +3307,11 @@ COMMENT ON FUNCTION bursar.refused(p_verb text, p_code text, p_details jsonb, p_
 -- Name: refused_all(jsonb, text, text); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.refused_all(p_requests jsonb, p_code text, p_verb text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION bursar.refused_all(p_requests jsonb, p_code text, p_verb text DEFAULT NULL::text) RETURNS json[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT jsonb_agg(bursar.refused(coalesce(p_verb, q ->> 'verb'), p_code) ORDER BY i)
+    SELECT array_agg(bursar.refused(coalesce(p_verb, q ->> 'verb'), p_code) ORDER BY i)
     FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, i)
 $$;
 
@@ -3090,11 +3366,13 @@ COMMENT ON FUNCTION bursar.register_asset(p_asset text, p_store regclass, p_owne
 -- Name: release(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.release(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.release(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'release'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'release'));
+END
 $$;
 
 --
@@ -3104,14 +3382,30 @@ $$;
 COMMENT ON FUNCTION bursar.release(p_requests jsonb) IS 'Gives back what holds set aside; a batch.';
 
 --
+-- Name: replayed(json); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.replayed(p_outcome json) RETURNS json
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (regexp_replace((p_outcome)::text, '"replayed" ?: ?false'::text, '"replayed":true'::text))::json;
+
+--
+-- Name: FUNCTION replayed(p_outcome json); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.replayed(p_outcome json) IS 'An outcome that is answered again.';
+
+--
 -- Name: spend(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.spend(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.spend(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'spend'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'spend'));
+END
 $$;
 
 --
@@ -3146,11 +3440,13 @@ COMMENT ON FUNCTION bursar.stop_at_closed_gate() IS 'Trigger: refuses a write wh
 -- Name: transfer(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.transfer(p_requests jsonb) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION bursar.transfer(p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'transfer'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'transfer'));
+END
 $$;
 
 --
@@ -3246,18 +3542,18 @@ $$;
 COMMENT ON FUNCTION bursar.write_credit_owed(p_states bursar.wallet_state[]) IS 'Generated: wallets of asset credit:owed live in wallet.';
 
 --
--- Name: write_parents(bursar.instruction[], jsonb[]); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: write_parents(bursar.instruction[], json[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes jsonb[]) RETURNS jsonb[]
+CREATE FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes json[]) RETURNS json[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
     q bursar.instruction;
     v_now CONSTANT timestamptz := bursar.clock();
-    v_outcomes jsonb[] := p_outcomes;
-    v_outcome jsonb;
+    v_outcomes json[] := p_outcomes;
+    v_outcome json;
     v_taken bigint;
     v_freed bigint;
     v_external integer[];
@@ -3267,7 +3563,7 @@ BEGIN
         EXIT WHEN q.n > cardinality(v_outcomes);
         v_outcome := v_outcomes[q.n];
         IF v_outcome #> '{details,known}' IS NOT NULL THEN
-            v_outcomes[q.n] := (v_outcome #> '{details,known}') || '{"replayed": true}';
+            v_outcomes[q.n] := bursar.replayed(v_outcome #> '{details,known}');
         END IF;
         CONTINUE WHEN v_outcome ->> 'status' = 'refused' OR (v_outcome ->> 'replayed')::boolean;
         IF q.verb = 'hold' THEN
@@ -3308,10 +3604,10 @@ END
 $$;
 
 --
--- Name: FUNCTION write_parents(p_in bursar.instruction[], p_outcomes jsonb[]); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION write_parents(p_in bursar.instruction[], p_outcomes json[]); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes jsonb[]) IS 'Writes holds and external ids after a batch was posted.';
+COMMENT ON FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes json[]) IS 'Writes holds and external ids after a batch was posted.';
 
 --
 -- Name: write_wallets(bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
@@ -3428,7 +3724,7 @@ CREATE FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_
         'collector_id', p_collector_id,
         'expected_price', p_expected_price,
         'caller', bursar.caller(),
-        'actor', 'sql:' || bursar.caller_role()))) -> 0)
+        'actor', 'sql:' || bursar.caller_role()))) -> 0)::jsonb
 $$;
 
 --
@@ -3471,10 +3767,9 @@ CREATE TABLE bursar.wallet (
     balance bigint DEFAULT 0 NOT NULL,
     bursar_held bigint DEFAULT 0 NOT NULL,
     bursar_seq bigint DEFAULT 0 NOT NULL,
-    bursar_status text DEFAULT 'open'::text NOT NULL,
+    bursar_status bursar.wallet_status DEFAULT 'open'::text NOT NULL,
     CONSTRAINT wallet_balance_non_negative CHECK ((balance >= 0)),
-    CONSTRAINT wallet_bursar_held CHECK (((bursar_held >= 0) AND (bursar_held <= balance))),
-    CONSTRAINT wallet_bursar_status CHECK ((bursar_status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))
+    CONSTRAINT wallet_bursar_held CHECK (((bursar_held >= 0) AND (bursar_held <= balance)))
 )
 WITH (fillfactor='70');
 
@@ -3488,9 +3783,9 @@ CREATE TABLE public.user_credits (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     bursar_held bigint DEFAULT 0 NOT NULL,
     bursar_seq bigint DEFAULT 0 NOT NULL,
-    bursar_status text DEFAULT 'open'::text NOT NULL,
+    bursar_status bursar.wallet_status DEFAULT 'open'::text NOT NULL,
     CONSTRAINT user_credits_balance_non_negative CHECK ((balance >= 0)),
-    CONSTRAINT user_credits_bursar_held CHECK ((((bursar_held >= 0) AND (bursar_held <= balance)) AND (bursar_status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text]))))
+    CONSTRAINT user_credits_bursar_held CHECK (((bursar_held >= 0) AND (bursar_held <= balance)))
 )
 WITH (fillfactor='70');
 
@@ -3537,7 +3832,7 @@ CREATE TABLE bursar.external_reference (
     owner_id text NOT NULL,
     transaction_id bigint NOT NULL,
     fingerprint bytea NOT NULL,
-    outcome jsonb NOT NULL,
+    outcome json NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT external_reference_mode CHECK ((mode = ANY (ARRAY['live'::text, 'test'::text])))
 );
@@ -3944,19 +4239,19 @@ CREATE INDEX rewards_creator_id_idx ON public.rewards USING btree (creator_id);
 -- Name: wallet a_bursar_writers_delete; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW WHEN (((old.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW WHEN (((old.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: wallet a_bursar_writers_insert; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW WHEN (((new.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW WHEN (((new.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: wallet a_bursar_writers_update; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, owner_id, bursar_held, bursar_seq, bursar_status ON bursar.wallet FOR EACH STATEMENT WHEN ((NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text)))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, owner_id, bursar_held, bursar_seq, bursar_status ON bursar.wallet FOR EACH STATEMENT WHEN (bursar.is_stranger('bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: entry append_only; Type: TRIGGER; Schema: bursar; Owner: -
@@ -4004,7 +4299,13 @@ CREATE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON bursar.wallet FOR EACH ROW
 -- Name: wallet zz_bursar_raw_update; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON bursar.wallet FOR EACH ROW WHEN ((((new.balance IS DISTINCT FROM old.balance) AND (new.bursar_seq = old.bursar_seq)) OR (new.owner_id IS DISTINCT FROM old.owner_id))) EXECUTE FUNCTION bursar.record_raw_write('', 'owner_id', 'balance');
+CREATE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON bursar.wallet FOR EACH ROW WHEN (((new.bursar_seq = old.bursar_seq) AND (new.balance IS DISTINCT FROM old.balance))) EXECUTE FUNCTION bursar.record_raw_write('', 'owner_id', 'balance');
+
+--
+-- Name: wallet zz_bursar_raw_update_owner; Type: TRIGGER; Schema: bursar; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_update_owner BEFORE UPDATE OF owner_id ON bursar.wallet FOR EACH ROW WHEN ((new.owner_id IS DISTINCT FROM old.owner_id)) EXECUTE FUNCTION bursar.record_raw_write('', 'owner_id', 'balance');
 
 --
 -- Name: wallet zz_bursar_truncate; Type: TRIGGER; Schema: bursar; Owner: -
@@ -4022,19 +4323,19 @@ CREATE TRIGGER a_bursar_gate BEFORE INSERT OR DELETE OR UPDATE ON public.rewards
 -- Name: user_credits a_bursar_writers_delete; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_credits FOR EACH ROW WHEN (((old.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_credits FOR EACH ROW WHEN (((old.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits a_bursar_writers_insert; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_credits FOR EACH ROW WHEN (((new.balance <> 0) AND (NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text))))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_credits FOR EACH ROW WHEN (((new.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits a_bursar_writers_update; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, user_id, bursar_held, bursar_seq, bursar_status ON public.user_credits FOR EACH STATEMENT WHEN ((NOT (pg_has_role(CURRENT_USER, 'bursar_operator'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'service_role'::name, 'MEMBER'::text) OR pg_has_role(CURRENT_USER, 'bursar_admin'::name, 'MEMBER'::text)))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, user_id, bursar_held, bursar_seq, bursar_status ON public.user_credits FOR EACH STATEMENT WHEN (bursar.is_stranger('bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits enforce_non_negative_balance; Type: TRIGGER; Schema: public; Owner: -
@@ -4064,7 +4365,13 @@ CREATE TRIGGER zz_bursar_raw_inserted AFTER INSERT ON public.user_credits FOR EA
 -- Name: user_credits zz_bursar_raw_update; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON public.user_credits FOR EACH ROW WHEN ((((new.balance IS DISTINCT FROM old.balance) AND (new.bursar_seq = old.bursar_seq)) OR (new.user_id IS DISTINCT FROM old.user_id))) EXECUTE FUNCTION bursar.record_raw_write('credit', 'user_id', 'balance');
+CREATE TRIGGER zz_bursar_raw_update BEFORE UPDATE ON public.user_credits FOR EACH ROW WHEN (((new.bursar_seq = old.bursar_seq) AND (new.balance IS DISTINCT FROM old.balance))) EXECUTE FUNCTION bursar.record_raw_write('credit', 'user_id', 'balance');
+
+--
+-- Name: user_credits zz_bursar_raw_update_owner; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER zz_bursar_raw_update_owner BEFORE UPDATE OF user_id ON public.user_credits FOR EACH ROW WHEN ((new.user_id IS DISTINCT FROM old.user_id)) EXECUTE FUNCTION bursar.record_raw_write('credit', 'user_id', 'balance');
 
 --
 -- Name: user_credits zz_bursar_truncate; Type: TRIGGER; Schema: public; Owner: -
@@ -4628,6 +4935,12 @@ REVOKE ALL ON FUNCTION bursar.guard_store(p_asset text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) FROM PUBLIC;
 
 --
+-- Name: FUNCTION handle_lone(p_handler text, p_request jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.handle_lone(p_handler text, p_request jsonb) FROM PUBLIC;
+
+--
 -- Name: FUNCTION hold(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
 --
 
@@ -4670,6 +4983,16 @@ REVOKE ALL ON FUNCTION bursar.is_uuid(p_value text) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION is_stranger(p_owner name); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.is_stranger(p_owner name) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO anon;
+GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO authenticated;
+GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO service_role;
+GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO bursar_operator;
 
 --
 -- Name: FUNCTION is_whole(p_value jsonb, p_min bigint, p_max bigint); Type: ACL; Schema: bursar; Owner: -
@@ -4726,6 +5049,18 @@ REVOKE ALL ON FUNCTION bursar.lock_credit(p_owner_ids text[], p_wait boolean) FR
 REVOKE ALL ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) FROM PUBLIC;
 
 --
+-- Name: FUNCTION lock_pair_credit(p_payer text, p_payee text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_pair_credit(p_payer text, p_payee text) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lock_pair_credit_owed(p_payer text, p_payee text); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_pair_credit_owed(p_payer text, p_payee text) FROM PUBLIC;
+
+--
 -- Name: FUNCTION lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
 --
 
@@ -4780,16 +5115,22 @@ REVOKE ALL ON FUNCTION bursar.open_credit_owed(p_owner_ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bursar.open_wallets(p_wallets jsonb) FROM PUBLIC;
 
 --
+-- Name: FUNCTION pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) FROM PUBLIC;
+
+--
+-- Name: FUNCTION pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) FROM PUBLIC;
+
+--
 -- Name: FUNCTION post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb); Type: ACL; Schema: bursar; Owner: -
 --
 
 REVOKE ALL ON FUNCTION bursar.post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb) FROM PUBLIC;
-
---
--- Name: FUNCTION post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text); Type: ACL; Schema: bursar; Owner: -
---
-
-REVOKE ALL ON FUNCTION bursar.post_straight(p_wallets bursar.wallet_state[], r bursar.request, p_payee text, p_bucket text) FROM PUBLIC;
 
 --
 -- Name: FUNCTION prune_idempotency(p_keep interval, p_limit integer); Type: ACL; Schema: bursar; Owner: -
@@ -4814,16 +5155,16 @@ GRANT ALL ON FUNCTION bursar.purchase_reward(p_requests jsonb) TO bursar_service
 REVOKE ALL ON FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean) FROM PUBLIC;
 
 --
--- Name: FUNCTION purchase_straight(q jsonb); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION purchase_reward_straight(q jsonb); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.purchase_straight(q jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.purchase_reward_straight(q jsonb) FROM PUBLIC;
 
 --
--- Name: FUNCTION raise_refusal(p_outcome jsonb); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION raise_refusal(p_outcome json); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.raise_refusal(p_outcome jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.raise_refusal(p_outcome json) FROM PUBLIC;
 
 --
 -- Name: FUNCTION read_hold(p_hold_id bigint); Type: ACL; Schema: bursar; Owner: -
@@ -4964,6 +5305,12 @@ GRANT ALL ON FUNCTION bursar.release(p_requests jsonb) TO service_role;
 GRANT ALL ON FUNCTION bursar.release(p_requests jsonb) TO bursar_service;
 
 --
+-- Name: FUNCTION replayed(p_outcome json); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.replayed(p_outcome json) FROM PUBLIC;
+
+--
 -- Name: FUNCTION spend(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
 --
 
@@ -5010,10 +5357,10 @@ REVOKE ALL ON FUNCTION bursar.write_credit(p_states bursar.wallet_state[]) FROM 
 REVOKE ALL ON FUNCTION bursar.write_credit_owed(p_states bursar.wallet_state[]) FROM PUBLIC;
 
 --
--- Name: FUNCTION write_parents(p_in bursar.instruction[], p_outcomes jsonb[]); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION write_parents(p_in bursar.instruction[], p_outcomes json[]); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes jsonb[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.write_parents(p_in bursar.instruction[], p_outcomes json[]) FROM PUBLIC;
 
 --
 -- Name: FUNCTION write_wallets(p_states bursar.wallet_state[]); Type: ACL; Schema: bursar; Owner: -

@@ -104,7 +104,7 @@ CHECKS: tuple[Check, ...] = (
         "no two keys claim one transaction",
         """
         SELECT outcome ->> 'transaction_id' FROM bursar.idempotency
-        WHERE outcome ? 'transaction_id' GROUP BY 1 HAVING count(*) > 1
+        WHERE outcome::jsonb ? 'transaction_id' GROUP BY 1 HAVING count(*) > 1
         """,
     ),
     Check(
@@ -121,7 +121,7 @@ CHECKS: tuple[Check, ...] = (
         "what a key remembers as refused moved nothing",
         """
         SELECT outcome FROM bursar.idempotency
-        WHERE outcome ->> 'status' = 'refused' AND outcome ? 'transaction_id'
+        WHERE outcome ->> 'status' = 'refused' AND outcome::jsonb ? 'transaction_id'
         """,
     ),
     Check(

@@ -51,7 +51,9 @@ DAMAGE: dict[str, tuple[str, str]] = {
     ),
     "a balance that was negative": (
         "negative at any time",
-        unchecked("bursar.entry") + "UPDATE bursar.entry SET balance_after = -1 WHERE seq = 1",
+        "ALTER DOMAIN bursar.posted_balance DROP CONSTRAINT posted_balance_non_negative;"
+        + unchecked("bursar.entry")
+        + "UPDATE bursar.entry SET balance_after = -1 WHERE seq = 1",
     ),
     "a held amount without a hold": (
         "its open holds have left",
@@ -64,12 +66,12 @@ DAMAGE: dict[str, tuple[str, str]] = {
     ),
     "a remembered effect that is not there": (
         "what a key remembers as done",
-        "UPDATE bursar.idempotency SET outcome = outcome || '{\"transaction_id\": 999999}'"
+        "UPDATE bursar.idempotency SET outcome = outcome::jsonb || '{\"transaction_id\": 999999}'"
         " WHERE outcome ->> 'verb' = 'spend'",
     ),
     "a refusal that moved something": (
         "what a key remembers as refused",
-        "UPDATE bursar.idempotency SET outcome = outcome || '{\"transaction_id\": 1}'"
+        "UPDATE bursar.idempotency SET outcome = outcome::jsonb || '{\"transaction_id\": 1}'"
         " WHERE outcome ->> 'status' = 'refused'",
     ),
     "a guard that is off": (

@@ -17,11 +17,13 @@ RETURN ARRAY[
 COMMENT ON FUNCTION bursar.adjust_legs(bursar.instruction) IS 'What a adjust does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.adjust_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.adjust(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.adjust(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'adjust'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'adjust'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.adjust(jsonb) IS 'Corrects wallets, up or down; a batch.';

@@ -3,8 +3,8 @@
 -- requires: ledger/open_wallets.sql
 -- requires: ledger/build_handlers.sql
 -- Carries out a batch through `p_handler`, a function (requests jsonb, wait boolean) that locks,
--- reads, decides and posts, and answers a JSON array with the outcomes of the requests or of the
--- first few of them; the rest follow in another call, in the same transaction.
+-- reads, decides and posts, and answers the outcomes of the requests or of the first few of them;
+-- the rest follow in another call, in the same transaction.
 --
 -- What may go wrong is undone to the start of the batch and tried again:
 --   UBX01  wallets that will be credited do not exist: they are opened, in lock order, first;
@@ -19,7 +19,7 @@
 -- because a plan that was made while a table was small is kept while it grows.
 CREATE OR REPLACE FUNCTION bursar.attempt(
     p_handler text, p_requests jsonb, p_verb text DEFAULT NULL
-) RETURNS jsonb
+) RETURNS json
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 SET plan_cache_mode = force_generic_plan
@@ -31,15 +31,17 @@ SET cpu_tuple_cost = 1
 SET cpu_index_tuple_cost = 1
 AS $$
 DECLARE
-    v_all jsonb := '[]';
+    v_all json[] := '{}';
     v_rest jsonb := p_requests;
-    v_some jsonb;
+    v_some json[];
+    v_one json;
     v_wait boolean := true;
     v_patience integer := 1;  -- how often a lock is waited for, each time for lock_timeout
     v_tries integer := 0;
     v_window integer := 1000;
     v_send jsonb;
     v_alone boolean := false;
+    v_lone boolean;           -- a request by itself, which has not tried the straight road yet
     v_at_gate boolean;
     v_missing jsonb;
     v_detail text;
@@ -50,71 +52,83 @@ BEGIN
         RAISE EXCEPTION 'MALFORMED: The argument must be a JSON array of 1 to 1000 requests.'
             USING ERRCODE = 'UB001';
     END IF;
+    -- Whoever calls in another isolation level is told so at the gate.
+    v_lone := jsonb_array_length(p_requests) = 1
+        AND current_setting('transaction_isolation') = 'read committed';
     IF current_setting('lock_timeout') = '0' THEN
         -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
         -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
         -- be a fresh session that plans everything for the first time while it holds the lock.
-        PERFORM set_config('lock_timeout', '900ms', true);
-        v_patience := CASE jsonb_array_length(p_requests) WHEN 1 THEN 4 ELSE 1 END;
+        v_detail := set_config('lock_timeout', '900ms', true);
+        v_patience := CASE WHEN v_lone THEN 4 ELSE 1 END;
     END IF;
     LOOP
-        v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
-            ELSE jsonb_path_query_array(v_rest, '$[0 to $last]',
-                jsonb_build_object('last', v_window - 1)) END;
         v_tries := v_tries + 1;
         v_at_gate := true;
         BEGIN
-            -- Inside the block, because what is undone lets go of the gate too.
+            -- Inside the block, because what is undone lets go of the gate too. On the straight
+            -- road the gate's flag is read where the wallets are locked.
+            IF v_lone THEN
+                v_lone := false;
+                LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
+                v_at_gate := false;
+                v_one := bursar.handle_lone(p_handler, p_requests -> 0);
+                IF v_one IS NOT NULL THEN
+                    RETURN array_to_json(ARRAY[v_one]);
+                END IF;
+            END IF;
             IF NOT bursar.enter_gate() THEN
-                RETURN v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb);
+                RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb));
             END IF;
             v_at_gate := false;
             IF v_missing IS NOT NULL THEN
                 PERFORM bursar.open_wallets(v_missing);
                 v_missing := NULL;
             END IF;
+            v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
+                ELSE jsonb_path_query_array(v_rest, '$[0 to $last]',
+                    jsonb_build_object('last', v_window - 1)) END;
             v_some := bursar.handle(p_handler, v_send, v_wait);
         EXCEPTION
             WHEN SQLSTATE 'UBX01' THEN
                 GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
                 v_missing := v_detail::jsonb;
-                v_some := '[]';
+                v_some := '{}';
             WHEN SQLSTATE 'UBX02' THEN
-                v_some := '[]';
+                v_some := '{}';
             WHEN lock_not_available OR deadlock_detected THEN
                 IF v_at_gate THEN
-                    RETURN v_all || bursar.refused_all(v_rest, 'BUSY', p_verb);
+                    RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'BUSY', p_verb));
                 END IF;
                 v_patience := v_patience - 1;
                 v_wait := v_patience > 0;
-                v_some := '[]';
+                v_some := '{}';
                 IF v_missing IS NOT NULL THEN
                     -- Somebody else is opening one of these wallets and does not finish. Which one
                     -- cannot be seen from here.
                     v_some := CASE v_window WHEN 1
-                        THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '[]' END;
+                        THEN bursar.refused_all(v_send, 'BUSY', p_verb) ELSE '{}' END;
                     v_window := 1;
                     v_alone := true;
                     v_missing := NULL;
                 END IF;
         END;
-        IF jsonb_array_length(v_some) > 0 THEN
+        IF cardinality(v_some) > 0 THEN
             v_tries := 0;
         ELSIF v_tries > 5 THEN
             v_some := bursar.refused_all(v_send, 'BUSY', p_verb);
         END IF;
         v_all := v_all || v_some;
-        EXIT WHEN jsonb_array_length(v_all) = jsonb_array_length(p_requests);
-        IF jsonb_array_length(v_some) > 0 THEN
+        EXIT WHEN cardinality(v_all) = jsonb_array_length(p_requests);
+        IF cardinality(v_some) > 0 THEN
             -- The first call has locked every wallet, so what follows a cut may go in small steps.
-            v_window := CASE WHEN v_alone THEN 1
-                ELSE greatest(4, 2 * jsonb_array_length(v_some)) END;
+            v_window := CASE WHEN v_alone THEN 1 ELSE greatest(4, 2 * cardinality(v_some)) END;
             v_rest := (SELECT jsonb_agg(q ORDER BY i)
                 FROM jsonb_array_elements(v_rest) WITH ORDINALITY AS t (q, i)
-                WHERE i > jsonb_array_length(v_some));
+                WHERE i > cardinality(v_some));
         END IF;
     END LOOP;
-    RETURN v_all;
+    RETURN array_to_json(v_all);
 END
 $$;
 

@@ -2,11 +2,13 @@
 -- requires: ledger/carry_out.sql
 -- batch: requests of any ledger verbs, each with its `verb`, carried out as if one after the other:
 -- what an earlier one credits, a later one can spend. Each has its own outcome.
-CREATE OR REPLACE FUNCTION bursar.batch(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.batch(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', p_requests)
+BEGIN
+    RETURN bursar.attempt('carry_out', p_requests);
+END
 $$;
 
 COMMENT ON FUNCTION bursar.batch(jsonb) IS 'Requests of any ledger verbs, in order; a batch.';

@@ -1,9 +1,15 @@
--- The four functions of one asset. `p` describes the asset's store as bursar.build_stores reads it.
+-- The functions of one asset. `p` describes the asset's store as bursar.build_stores reads it.
 --
 -- Lock: takes distinct owner ids sorted by COLLATE "C" (for uuids the same order as the type's
 -- own), locks their rows in that order and answers one state for each. With `p_wait` it waits;
 -- without, a row that somebody else holds is answered as busy. A wallet that does not exist is
 -- missing, also one that was opened while we waited: whoever credits it starts over and finds it.
+--
+-- Lock pair and pay are the straight road of one payment between two wallets, on which a lone
+-- request travels when nothing is in the way. The first locks both, in the lock order, and answers
+-- what the payer has and how much the payee can take; NULLs where anything is out of the ordinary:
+-- a closed gate, a hold, a debt, a wallet that is missing or not open. The second writes; where
+-- the claim is known it raises, as bursar.post does.
 CREATE OR REPLACE FUNCTION bursar.build_store(p jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -60,6 +66,61 @@ BEGIN
     WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
 END
 $b$$f$, $f$
+CREATE OR REPLACE FUNCTION bursar.lock_pair_%10$s(p_payer text, p_payee text)
+RETURNS bursar.pair
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+DECLARE
+    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
+    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_low_balance bigint;
+    v_high_balance bigint;
+    v_pair bursar.pair;
+BEGIN
+    SELECT w.%4$s INTO v_low_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_low::%5$s
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT w.%4$s INTO v_high_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_high::%5$s
+        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
+    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
+        %12$s - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
+    INTO v_pair
+    FROM bursar.gate AS g
+    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee);
+    RETURN v_pair;
+END
+$b$$f$, $f$
+CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
+    p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text,
+    p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json,
+    p_now timestamptz
+) RETURNS json
+LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+BEGIN
+    WITH moved AS (
+        UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
+        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
+            AS m (line, owner_id, amount, bucket)
+        WHERE %11$s w.%3$s = m.owner_id::%5$s
+        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.%4$s AS balance
+    ), entries AS (
+        INSERT INTO bursar.entry
+        SELECT p_id, m.line, '%1$s', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        FROM moved AS m
+    ), event AS (
+        INSERT INTO bursar.transaction (
+            id, verb, asset, owner_id, amount, reason, actor, created_at)
+        VALUES (p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, p_now)
+    )
+    INSERT INTO bursar.idempotency
+    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
+    ON CONFLICT (claim) DO NOTHING;
+    IF NOT FOUND AND p_claim IS NOT NULL THEN
+        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
+            USING ERRCODE = 'UBX02';
+    END IF;
+    RETURN p_outcome;
+END
+$b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, bursar, pg_temp AS $b$
     INSERT INTO %2$s (%7$s%3$s, %4$s)
@@ -72,10 +133,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$
     FROM %2$s WHERE %6$s AND %3$s = p_owner_id::%5$s
 $b$$f$] LOOP
         EXECUTE format(v_text, VARIADIC v_parts || ARRAY[
-            CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END]);
+            CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END,
+            p ->> 'balance_max']);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
-        'open_%s(text[])', 'look_%s(text)']
+        'open_%s(text[])', 'look_%s(text)', 'lock_pair_%s(text, text)',
+        'pay_%s(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json,
+            timestamptz)']
     LOOP
         v_name := format(v_name, p ->> 'suffix');
         EXECUTE format('REVOKE ALL ON FUNCTION bursar.%s FROM PUBLIC, anon, authenticated', v_name);

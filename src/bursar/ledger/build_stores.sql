@@ -16,7 +16,7 @@ BEGIN
     FOR a IN
         SELECT asset, replace(asset, ':', '_') AS suffix, coalesce(store, 'bursar.wallet') AS store,
             coalesce(owner_column, 'owner_id') AS owner_column, owner_type,
-            coalesce(balance_column, 'balance') AS balance_column,
+            coalesce(balance_column, 'balance') AS balance_column, balance_max,
             CASE WHEN store IS NULL THEN format('asset = %L', asset) ELSE 'true' END AS own,
             CASE WHEN store IS NULL THEN 'asset, ' ELSE '' END AS asset_column,
             CASE WHEN store IS NULL THEN quote_literal(asset) || ', ' ELSE '' END AS asset_value,

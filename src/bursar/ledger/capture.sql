@@ -24,11 +24,13 @@ COMMENT ON FUNCTION bursar.capture_legs(bursar.instruction) IS
     'What a capture does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.capture_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.capture(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.capture(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'capture'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'capture'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.capture(jsonb) IS 'Takes what holds set aside; a batch.';

@@ -10,7 +10,7 @@
 --
 -- Two requests that share a key, a hold, a parent or an external id depend on each other. The batch
 -- is cut before the second of them; all wallets are locked before, so the lock order holds.
-CREATE OR REPLACE FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) RETURNS jsonb
+CREATE OR REPLACE FUNCTION bursar.carry_out(p_requests jsonb, p_wait boolean) RETURNS json[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
@@ -18,7 +18,7 @@ DECLARE
     v_in bursar.instruction[] := bursar.read_instructions(p_requests);
     v_assets text[]; v_owner_ids text[];
     v_wallets bursar.wallet_state[];
-    v_requests bursar.request[]; v_legs bursar.leg[]; v_outcomes jsonb[];
+    v_requests bursar.request[]; v_legs bursar.leg[]; v_outcomes json[];
     v_holds boolean;
 BEGIN
     SELECT array_agg(l.asset), array_agg(l.owner_id) INTO v_assets, v_owner_ids
@@ -72,7 +72,7 @@ BEGIN
     IF v_holds THEN
         v_outcomes := bursar.write_parents(v_in, v_outcomes);
     END IF;
-    RETURN to_jsonb(v_outcomes);
+    RETURN v_outcomes;
 END
 $$;
 

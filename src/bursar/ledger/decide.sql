@@ -37,7 +37,7 @@ DECLARE
     r_legs integer[]; r_plain boolean[]; r_first integer[]; r_id bigint[]; r_balance bigint[];
     r_held bigint[];
     -- What the others come to.
-    v_outcomes jsonb[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
+    v_outcomes json[]; v_transactions bursar.transaction[]; v_entries bursar.entry[];
     r_remembered boolean[]; v_missing jsonb := '[]';
     v_plan bursar.plan;
     v_precedence CONSTANT text[] := ARRAY['BUSY', 'WALLET_NOT_FOUND', 'WALLET_CLOSED',
@@ -122,7 +122,7 @@ BEGIN
         SELECT * INTO known FROM bursar.idempotency AS k WHERE k.claim = r.claim;
         IF known.claim IS NOT NULL THEN
             v_outcomes[n] := CASE WHEN known.fingerprint = r.fingerprint
-                THEN known.outcome || '{"replayed": true}'
+                THEN bursar.replayed(known.outcome)
                 ELSE bursar.refused(r.verb, 'IDEMPOTENCY_MISMATCH') END;
             CONTINUE;
         END IF;

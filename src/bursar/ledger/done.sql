@@ -4,13 +4,13 @@
 CREATE OR REPLACE FUNCTION bursar.done(
     p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint,
     p_balance bigint, p_held bigint, p_owed bigint, p_extra json
-) RETURNS jsonb
+) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN ('{"status":"done","verb":"' || p_verb || '","transaction_id":' || p_transaction_id
-    || ',"owner_id":' || to_json(p_owner_id) || ',"asset":"' || p_asset || '","amount":' || p_amount
-    || ',"balance":' || p_balance || ',"held":' || p_held || ',"available":' || p_balance - p_held
-    || CASE WHEN p_owed > 0 THEN ',"owed":' || p_owed ELSE '' END || ',"replayed":false'
-    || coalesce(',' || ltrim(p_extra::text, '{'), '}'))::jsonb;
+RETURN concat('{"status":"done","verb":"', p_verb, '","transaction_id":', p_transaction_id,
+    ',"owner_id":', to_json(p_owner_id), ',"asset":"', p_asset, '","amount":', p_amount,
+    ',"balance":', p_balance, ',"held":', p_held, ',"available":', p_balance - p_held,
+    ',"owed":' || nullif(p_owed, 0), ',"replayed":false',
+    coalesce(',' || ltrim(p_extra::text, '{'), '}'))::json;
 
 COMMENT ON FUNCTION bursar.done(
     bigint, text, text, text, bigint, bigint, bigint, bigint, json
@@ -18,3 +18,12 @@ COMMENT ON FUNCTION bursar.done(
 REVOKE ALL ON FUNCTION bursar.done(
     bigint, text, text, text, bigint, bigint, bigint, bigint, json
 ) FROM PUBLIC, anon, authenticated;
+
+-- An outcome that is answered again: the same text but for one word, which no string inside can
+-- hold, since its quotes would be escaped.
+CREATE OR REPLACE FUNCTION bursar.replayed(p_outcome json) RETURNS json
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(p_outcome::text, '"replayed" ?: ?false', '"replayed":true')::json;
+
+COMMENT ON FUNCTION bursar.replayed(json) IS 'An outcome that is answered again.';
+REVOKE ALL ON FUNCTION bursar.replayed(json) FROM PUBLIC, anon, authenticated;

@@ -14,11 +14,13 @@ RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, 0, NULL)]::bursar.leg[];
 COMMENT ON FUNCTION bursar.freeze_legs(bursar.instruction) IS 'What a freeze does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.freeze_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.freeze(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.freeze(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'freeze'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'freeze'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.freeze(jsonb) IS 'Freezes, closes or opens wallets; a batch.';

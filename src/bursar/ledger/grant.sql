@@ -21,11 +21,13 @@ RETURN ARRAY[
 COMMENT ON FUNCTION bursar.grant_legs(bursar.instruction) IS 'What a grant does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.grant_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.grant(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.grant(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'grant'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'grant'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.grant(jsonb) IS 'Credits wallets from outside; a batch.';

@@ -13,11 +13,13 @@ RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, q.amount, NULL)]::bursar.leg[];
 COMMENT ON FUNCTION bursar.hold_legs(bursar.instruction) IS 'What a hold does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.hold_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.hold(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.hold(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'hold'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'hold'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.hold(jsonb) IS 'Sets amounts aside; a batch.';

@@ -1,4 +1,5 @@
 -- requires: ledger/read_instructions.sql
+-- requires: ledger/done.sql
 -- Holds, parent transactions and external ids: what a request refers to besides wallets. They are
 -- locked after the wallets, in order of their ids, and read in the statement after the lock.
 CREATE OR REPLACE FUNCTION bursar.read_parents(p_in bursar.instruction[], p_wait boolean)
@@ -75,16 +76,16 @@ REVOKE ALL ON FUNCTION bursar.read_parents(bursar.instruction[], boolean)
 -- Writes what was decided about holds and external ids, and answers the outcomes, with those of
 -- known external ids put in.
 CREATE OR REPLACE FUNCTION bursar.write_parents(
-    p_in bursar.instruction[], p_outcomes jsonb[]
-) RETURNS jsonb[]
+    p_in bursar.instruction[], p_outcomes json[]
+) RETURNS json[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     q bursar.instruction;
     v_now CONSTANT timestamptz := bursar.clock();
-    v_outcomes jsonb[] := p_outcomes;
-    v_outcome jsonb;
+    v_outcomes json[] := p_outcomes;
+    v_outcome json;
     v_taken bigint;
     v_freed bigint;
     v_external integer[];
@@ -94,7 +95,7 @@ BEGIN
         EXIT WHEN q.n > cardinality(v_outcomes);
         v_outcome := v_outcomes[q.n];
         IF v_outcome #> '{details,known}' IS NOT NULL THEN
-            v_outcomes[q.n] := (v_outcome #> '{details,known}') || '{"replayed": true}';
+            v_outcomes[q.n] := bursar.replayed(v_outcome #> '{details,known}');
         END IF;
         CONTINUE WHEN v_outcome ->> 'status' = 'refused' OR (v_outcome ->> 'replayed')::boolean;
         IF q.verb = 'hold' THEN
@@ -134,7 +135,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION bursar.write_parents(bursar.instruction[], jsonb[]) IS
+COMMENT ON FUNCTION bursar.write_parents(bursar.instruction[], json[]) IS
     'Writes holds and external ids after a batch was posted.';
-REVOKE ALL ON FUNCTION bursar.write_parents(bursar.instruction[], jsonb[])
+REVOKE ALL ON FUNCTION bursar.write_parents(bursar.instruction[], json[])
     FROM PUBLIC, anon, authenticated;

@@ -39,11 +39,13 @@ $$;
 COMMENT ON FUNCTION bursar.refund_legs(bursar.instruction) IS 'What a refund does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.refund_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.refund(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.refund(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'refund'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'refund'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.refund(jsonb) IS 'Takes charges or grants back; a batch.';

@@ -3,11 +3,11 @@
 -- words.
 CREATE OR REPLACE FUNCTION bursar.refused(
     p_verb text, p_code text, p_details jsonb DEFAULT NULL, p_sentence text DEFAULT NULL
-) RETURNS jsonb
+) RETURNS json
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT jsonb_build_object(
+    SELECT json_build_object(
         'status', 'refused',
         'verb', p_verb,
         'code', r.code,
@@ -23,11 +23,11 @@ REVOKE ALL ON FUNCTION bursar.refused(text, text, jsonb, text) FROM PUBLIC, anon
 
 CREATE OR REPLACE FUNCTION bursar.refused_all(
     p_requests jsonb, p_code text, p_verb text DEFAULT NULL
-) RETURNS jsonb
+) RETURNS json[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT jsonb_agg(bursar.refused(coalesce(p_verb, q ->> 'verb'), p_code) ORDER BY i)
+    SELECT array_agg(bursar.refused(coalesce(p_verb, q ->> 'verb'), p_code) ORDER BY i)
     FROM jsonb_array_elements(p_requests) WITH ORDINALITY AS t (q, i)
 $$;
 
@@ -37,7 +37,7 @@ REVOKE ALL ON FUNCTION bursar.refused_all(jsonb, text, text) FROM PUBLIC, anon, 
 
 -- The only RAISE of a business refusal: for callers of the raising functions in schema public. The
 -- outcome is passed through when it is done.
-CREATE OR REPLACE FUNCTION bursar.raise_refusal(p_outcome jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION bursar.raise_refusal(p_outcome json) RETURNS json
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
@@ -56,6 +56,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION bursar.raise_refusal(jsonb) IS
+COMMENT ON FUNCTION bursar.raise_refusal(json) IS
     'Raises a refused outcome with its SQLSTATE; returns a done one.';
-REVOKE ALL ON FUNCTION bursar.raise_refusal(jsonb) FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION bursar.raise_refusal(json) FROM PUBLIC, anon, authenticated;

@@ -63,12 +63,12 @@ BEGIN
     EXECUTE format('ALTER TABLE %s
         ADD COLUMN IF NOT EXISTS bursar_held bigint NOT NULL DEFAULT 0,
         ADD COLUMN IF NOT EXISTS bursar_seq bigint NOT NULL DEFAULT 0,
-        ADD COLUMN IF NOT EXISTS bursar_status text NOT NULL DEFAULT ''open''', a.store);
+        ADD COLUMN IF NOT EXISTS bursar_status bursar.wallet_status NOT NULL
+            DEFAULT ''open''', a.store);
     FOR v_check IN
         SELECT * FROM (VALUES
             (v_table || '_' || a.balance_column || '_non_negative', '%1$I >= 0'),
-            (v_table || '_bursar_held', 'bursar_held BETWEEN 0 AND %1$I
-                AND bursar_status IN (''open'', ''frozen'', ''closed'')')
+            (v_table || '_bursar_held', 'bursar_held BETWEEN 0 AND %1$I')
         ) AS wanted (name, condition)
         WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = a.store AND conname = name)
     LOOP
@@ -97,16 +97,16 @@ SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     v_suffix text;
+    v_verb text;
 BEGIN
     DELETE FROM bursar.asset WHERE asset IN (p_asset, p_asset || ':owed')
         AND NOT EXISTS (SELECT FROM bursar.wallet AS w WHERE w.asset = bursar.asset.asset);
     DROP VIEW IF EXISTS bursar.balance;
     FOREACH v_suffix IN ARRAY ARRAY[p_asset, p_asset || '_owed'] LOOP
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[], boolean)', 'lock_' || v_suffix);
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(bursar.wallet_state[])',
-            'write_' || v_suffix);
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text[])', 'open_' || v_suffix);
-        EXECUTE format('DROP FUNCTION IF EXISTS bursar.%I(text)', 'look_' || v_suffix);
+        FOREACH v_verb IN ARRAY ARRAY['lock_', 'write_', 'open_', 'look_', 'lock_pair_', 'pay_']
+        LOOP
+            EXECUTE format('DROP ROUTINE IF EXISTS bursar.%I', v_verb || v_suffix);
+        END LOOP;
     END LOOP;
     PERFORM bursar.build_stores();
 END

@@ -14,11 +14,13 @@ COMMENT ON FUNCTION bursar.release_legs(bursar.instruction) IS
     'What a release does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.release_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.release(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.release(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'release'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'release'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.release(jsonb) IS 'Gives back what holds set aside; a batch.';

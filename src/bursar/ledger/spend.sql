@@ -16,11 +16,13 @@ RETURN ARRAY[
 COMMENT ON FUNCTION bursar.spend_legs(bursar.instruction) IS 'What a spend does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.spend_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.spend(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.spend(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'spend'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'spend'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.spend(jsonb) IS 'Takes amounts from wallets; a batch.';

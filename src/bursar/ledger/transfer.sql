@@ -18,11 +18,13 @@ COMMENT ON FUNCTION bursar.transfer_legs(bursar.instruction) IS
     'What a transfer does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.transfer_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.transfer(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.transfer(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('carry_out', bursar.with_verb(p_requests, 'transfer'))
+BEGIN
+    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'transfer'));
+END
 $$;
 
 COMMENT ON FUNCTION bursar.transfer(jsonb) IS 'Moves amounts between wallets; a batch.';

@@ -122,7 +122,7 @@ class Wire:
         except psycopg.Error as error:
             raise Lost(sent=False) from error
         connection.adapters.register_dumper(_Encoded, _EncodedDumper)
-        connection.adapters.register_loader("jsonb", _OutcomesLoader)
+        connection.adapters.register_loader("json", _OutcomesLoader)
         self.connections += 1
         self._connection = connection
         self._cursor = psycopg.AsyncRawCursor(connection)

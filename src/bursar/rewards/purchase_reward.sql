@@ -3,7 +3,7 @@
 -- requires: ledger/count_before_repeat.sql
 -- requires: rewards/credit.sql
 -- requires: rewards/read_purchases.sql
--- requires: rewards/purchase_straight.sql
+-- requires: rewards/purchase_reward_straight.sql
 -- purchase_reward: a collector pays a reward's creator and owns the reward. One transaction:
 -- charge, credit, collection, log.
 --
@@ -15,7 +15,7 @@
 -- Locks: the wallets of collectors and creators together, sorted. Rewards are read after the
 -- wallets and not locked: a price that changes at the same moment changed after this purchase.
 CREATE OR REPLACE FUNCTION bursar.purchase_reward_batch(p_requests jsonb, p_wait boolean)
-RETURNS jsonb
+RETURNS json[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
@@ -27,16 +27,8 @@ DECLARE
     v_prices bigint[];
     v_posted bursar.posted;
     v_ids bigint[];
-    v_outcome jsonb;
     v_now timestamptz;
 BEGIN
-    IF p_wait AND jsonb_array_length(p_requests) = 1 THEN
-        v_outcome := bursar.purchase_straight(p_requests -> 0);
-        IF v_outcome IS NOT NULL THEN
-            RETURN jsonb_build_array(v_outcome);
-        END IF;
-    END IF;
-
     v_in := bursar.read_purchases(p_requests);
     v_wallets := bursar.lock_wallets_of('credit', ARRAY(
         SELECT o.owner_id::text FROM unnest(v_in) AS q
@@ -93,7 +85,7 @@ BEGIN
     SELECT q.reward_id, q.collector_id, v_prices[q.n], v_ids[q.n], v_now
     FROM unnest(v_in) AS q
     WHERE v_ids[q.n] IS NOT NULL;
-    RETURN to_jsonb(v_posted.outcomes);
+    RETURN v_posted.outcomes;
 END
 $$;
 
@@ -104,11 +96,13 @@ REVOKE ALL ON FUNCTION bursar.purchase_reward_batch(jsonb, boolean)
 
 SELECT bursar.build_handlers();
 
-CREATE OR REPLACE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS json
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward')
+BEGIN
+    RETURN bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward');
+END
 $$;
 
 COMMENT ON FUNCTION bursar.purchase_reward(jsonb) IS 'Purchases rewards; a batch.';
@@ -127,7 +121,7 @@ AS $$
         'collector_id', p_collector_id,
         'expected_price', p_expected_price,
         'caller', bursar.caller(),
-        'actor', 'sql:' || bursar.caller_role()))) -> 0)
+        'actor', 'sql:' || bursar.caller_role()))) -> 0)::jsonb
 $$;
 
 COMMENT ON FUNCTION public.purchase_reward(uuid, uuid, bigint) IS

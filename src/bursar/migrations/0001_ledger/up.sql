@@ -61,6 +61,14 @@ COMMENT ON SCHEMA bursar IS 'The ledger: assets, wallets, transactions, entries,
 REVOKE ALL ON SCHEMA bursar FROM PUBLIC;
 GRANT USAGE ON SCHEMA bursar TO anon, authenticated, service_role, bursar_service, bursar_operator;
 
+-- A domain is planned once with the statement; a CHECK is read anew for every one that writes.
+CREATE DOMAIN bursar.change AS bigint CONSTRAINT change_not_zero CHECK (VALUE <> 0);
+CREATE DOMAIN bursar.place AS bigint CONSTRAINT place_positive CHECK (VALUE > 0);
+CREATE DOMAIN bursar.posted_balance AS bigint
+    CONSTRAINT posted_balance_non_negative CHECK (VALUE >= 0);
+CREATE DOMAIN bursar.wallet_status AS text
+    CONSTRAINT wallet_status_known CHECK (VALUE IN ('open', 'frozen', 'closed'));
+
 -- The gate: every writer takes ROW EXCLUSIVE on it, whoever closes it takes SHARE.
 CREATE TABLE bursar.gate (
     only_row boolean CONSTRAINT gate_pkey PRIMARY KEY DEFAULT true
@@ -96,8 +104,7 @@ CREATE TABLE bursar.wallet (
     balance bigint NOT NULL DEFAULT 0 CONSTRAINT wallet_balance_non_negative CHECK (balance >= 0),
     bursar_held bigint NOT NULL DEFAULT 0,
     bursar_seq bigint NOT NULL DEFAULT 0,
-    bursar_status text NOT NULL DEFAULT 'open'
-        CONSTRAINT wallet_bursar_status CHECK (bursar_status IN ('open', 'frozen', 'closed')),
+    bursar_status bursar.wallet_status NOT NULL DEFAULT 'open',
     CONSTRAINT wallet_pkey PRIMARY KEY (asset, owner_id),
     CONSTRAINT wallet_bursar_held CHECK (bursar_held BETWEEN 0 AND balance)
 ) WITH (fillfactor = 70);
@@ -126,15 +133,11 @@ CREATE TABLE bursar.entry (
     line smallint NOT NULL,
     asset text NOT NULL,
     owner_id text NOT NULL,
-    amount bigint NOT NULL,
-    seq bigint,
-    balance_after bigint,
+    amount bursar.change NOT NULL,
+    seq bursar.place,
+    balance_after bursar.posted_balance,
     bucket text NOT NULL,
-    CONSTRAINT entry_pkey PRIMARY KEY (transaction_id, line),
-    -- One constraint and not four: each is read anew for every statement that writes.
-    CONSTRAINT entry_sound CHECK (amount <> 0 AND CASE WHEN starts_with(owner_id, 'system:')
-        THEN seq IS NULL AND balance_after IS NULL
-        ELSE seq > 0 AND balance_after >= 0 END)
+    CONSTRAINT entry_pkey PRIMARY KEY (transaction_id, line)
 );
 CREATE UNIQUE INDEX entry_wallet_seq_key ON bursar.entry (owner_id, asset, seq)
     WHERE seq IS NOT NULL;
@@ -169,7 +172,7 @@ CREATE INDEX hold_open_expires_at_idx ON bursar.hold (expires_at) WHERE status =
 CREATE TABLE bursar.idempotency (
     claim bytea CONSTRAINT idempotency_pkey PRIMARY KEY,
     fingerprint bytea NOT NULL,
-    outcome jsonb NOT NULL,
+    outcome json NOT NULL,
     created_at timestamptz NOT NULL
 );
 
@@ -182,7 +185,7 @@ CREATE TABLE bursar.external_reference (
     owner_id text NOT NULL,
     transaction_id bigint NOT NULL,
     fingerprint bytea NOT NULL,
-    outcome jsonb NOT NULL,
+    outcome json NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT external_reference_pkey PRIMARY KEY (provider, account, mode, external_id)
 );
@@ -270,9 +273,11 @@ CREATE TYPE bursar.wallet_state AS (
     seq bigint,
     status text
 );
+-- Two locked wallets: what the payer has, how much more the payee's can hold.
+CREATE TYPE bursar.pair AS (available bigint, room bigint);
 -- Everything a batch will write, decided before the first row is written.
 CREATE TYPE bursar.plan AS (
-    outcomes jsonb[],
+    outcomes json[],
     transaction_ids bigint[],  -- by place of the request; NULL where nothing is new
     transactions bursar.transaction[],
     entries bursar.entry[],
@@ -281,10 +286,7 @@ CREATE TYPE bursar.plan AS (
     claims bursar.idempotency[]
 );
 -- What became of a batch.
-CREATE TYPE bursar.posted AS (
-    outcomes jsonb[],
-    transaction_ids bigint[]   -- by place of the request; NULL where nothing is new
-);
+CREATE TYPE bursar.posted AS (outcomes json[], transaction_ids bigint[]);
 
 ALTER TABLE bursar.gate ENABLE ROW LEVEL SECURITY;
 ALTER TABLE bursar.asset ENABLE ROW LEVEL SECURITY;

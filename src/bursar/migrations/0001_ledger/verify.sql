@@ -15,7 +15,7 @@ BEGIN
 
     SELECT string_agg(wanted.name, ', ') INTO v_missing
     FROM unnest(ARRAY['wallet_balance_non_negative', 'wallet_bursar_held',
-        'entry_sound', 'hold_sum']) AS wanted (name)
+        'hold_sum']) AS wanted (name)
     LEFT JOIN pg_constraint ON conname = wanted.name AND convalidated
         AND connamespace = 'bursar'::regnamespace
     WHERE pg_constraint.oid IS NULL;

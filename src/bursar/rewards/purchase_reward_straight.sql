@@ -1,0 +1,101 @@
+-- requires: ledger/claim.sql
+-- requires: ledger/done.sql
+-- requires: rewards/credit.sql
+-- The straight road of a lone purchase: everything is as it should be, so nothing that batches and
+-- refusals need is set up. Answers NULL wherever it is not, and has written nothing; then
+-- bursar.purchase_reward_batch goes over the same request and has the word. The order is the same:
+-- read whom to pay, lock both wallets, read the reward and the collection in the statement after,
+-- pay. Each condition has a statement of its own, because PL/pgSQL sets up an expression as a whole
+-- at its first use in a transaction.
+CREATE OR REPLACE FUNCTION bursar.purchase_reward_straight(q jsonb) RETURNS json
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_key CONSTANT text := q ->> 'key';
+    v_actor text := q ->> 'actor';
+    v_principal text := q ->> 'principal';
+    v_role CONSTANT text := q #>> '{caller,role}';
+    v_collector_id CONSTANT text := lower(q ->> 'collector_id');
+    v_ids CONSTANT text := concat(q ->> 'reward_id', v_collector_id);
+    v_expected jsonb := q -> 'expected_price';
+    v_reward_id uuid;
+    v_creator_id text;
+    v_price bigint;
+    v_pair bursar.pair;
+    v_id bigint;
+    v_now timestamptz;
+BEGIN
+    IF v_ids NOT LIKE '________-____-____-____-____________________-____-____-____-____________'
+        OR length(replace(v_ids, '-', '')) <> 64 OR v_ids ~ '[^-0-9a-fA-F]'
+    THEN
+        RETURN NULL;
+    END IF;
+    IF v_role IS DISTINCT FROM 'service_role' THEN
+        IF v_role IS NULL OR v_role = 'anon'
+            OR lower(q #>> '{caller,sub}') IS DISTINCT FROM v_collector_id
+        THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    IF v_key IS NOT NULL THEN
+        IF jsonb_typeof(q -> 'key') <> 'string' OR NOT bursar.is_printable(v_key, 255) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    IF v_principal IS NULL THEN
+        v_principal := 'service';
+    ELSIF v_principal NOT IN ('user', 'service', 'operator') THEN
+        RETURN NULL;
+    END IF;
+    IF v_actor IS NULL THEN
+        v_actor := v_principal;
+    ELSIF jsonb_typeof(q -> 'actor') <> 'string' OR NOT bursar.is_printable(v_actor, 255) THEN
+        RETURN NULL;
+    END IF;
+    IF v_expected IS NOT NULL THEN
+        v_expected := nullif(v_expected, 'null');
+        IF v_expected IS NOT NULL AND NOT bursar.is_whole(v_expected, 1, 1000000000000000) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+
+    v_reward_id := q ->> 'reward_id';
+    SELECT creator_id INTO v_creator_id FROM public.rewards WHERE id = v_reward_id;
+    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
+        RETURN NULL;
+    END IF;
+    v_pair := bursar.lock_pair_credit(v_collector_id, v_creator_id);
+    SELECT r.cost INTO v_price
+    FROM public.rewards AS r
+    WHERE r.id = v_reward_id AND r.is_active AND r.creator_id = v_creator_id::uuid
+        AND r.cost <= v_pair.available AND r.cost <= v_pair.room
+        AND NOT EXISTS (SELECT FROM public.collected_rewards AS c
+            WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
+    IF v_price IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF v_expected IS NOT NULL THEN
+        IF v_expected::bigint <> v_price THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+
+    v_now := bursar.clock();
+    v_id := nextval('bursar.transaction_id_seq');
+    INSERT INTO public.collected_rewards (
+        reward_id, collector_id, price, transaction_id, collected_at)
+    VALUES (v_reward_id, v_collector_id::uuid, v_price, v_id, v_now);
+    RETURN bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
+        'earned', 'reward ' || v_reward_id, v_actor,
+        bursar.claim(v_collector_id, v_principal, 'purchase_reward', v_key),
+        bursar.fingerprint(concat(v_reward_id, ' ', v_expected)),
+        bursar.done(v_id, 'purchase_reward', 'credit', v_collector_id, v_price,
+            v_pair.available - v_price, 0, 0,
+            json_build_object('reward_id', v_reward_id, 'price', v_price)), v_now);
+END
+$$;
+
+COMMENT ON FUNCTION bursar.purchase_reward_straight(jsonb) IS
+    'A lone purchase where nothing is in the way; NULL where something is.';
+REVOKE ALL ON FUNCTION bursar.purchase_reward_straight(jsonb) FROM PUBLIC, anon, authenticated;
