@@ -94,15 +94,6 @@ CREATE TYPE bursar.leg AS (
 );
 
 --
--- Name: pair; Type: TYPE; Schema: bursar; Owner: -
---
-
-CREATE TYPE bursar.pair AS (
-	available bigint,
-	room bigint
-);
-
---
 -- Name: place; Type: DOMAIN; Schema: bursar; Owner: -
 --
 
@@ -322,10 +313,9 @@ DECLARE
     v_stranger text;
     v_template text;
 BEGIN
-    -- A WHEN clause sees the role that writes, before any SECURITY DEFINER function changes it. It
-    -- is read anew for every statement, so it is short.
-    v_stranger := format('bursar.is_stranger(%L)',
-        (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = p_store));
+    -- The kernel writes as the role that owns its functions; everybody else is asked who they are.
+    -- A WHEN clause is read anew for every statement, so it is short.
+    v_stranger := format('current_user <> %L', current_user);
 
     FOREACH v_template IN ARRAY ARRAY[
         'CREATE OR REPLACE TRIGGER a_bursar_writers_insert BEFORE INSERT ON %1$s FOR EACH ROW
@@ -643,59 +633,47 @@ BEGIN
     WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
 END
 $b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.lock_pair_%10$s(p_payer text, p_payee text)
-RETURNS bursar.pair
+CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
+    p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text,
+    p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json
+) RETURNS json
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 DECLARE
     v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
     v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
-    v_low_balance bigint;
-    v_high_balance bigint;
-    v_pair bursar.pair;
-BEGIN
-    SELECT w.%4$s INTO v_low_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_low::%5$s
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT w.%4$s INTO v_high_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_high::%5$s
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
-        %12$s - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
-    INTO v_pair
-    FROM bursar.gate AS g
-    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee);
-    RETURN v_pair;
-END
-$b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
-    p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text,
-    p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json,
-    p_now timestamptz
-) RETURNS json
-LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+    v_outcome json;
 BEGIN
     WITH moved AS (
         UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
-        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
-            AS m (line, owner_id, amount, bucket)
-        WHERE %11$s w.%3$s = m.owner_id::%5$s
-        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.%4$s AS balance
+        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
+            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
+        WHERE %11$s w.%3$s = m.owner_id::%5$s AND w.bursar_held = 0 AND w.bursar_status = 'open'
+            AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, m.line, '%1$s', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, '%1$s', m.owner_id, m.amount,
+            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        VALUES (p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, p_now)
+        -- The count waits for both locks, so that the clock is read after them.
+        SELECT p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, bursar.clock()
+        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
-    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
-    ON CONFLICT (claim) DO NOTHING;
-    IF NOT FOUND AND p_claim IS NOT NULL THEN
-        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
-            USING ERRCODE = 'UBX02';
+    SELECT p_claim, p_fingerprint, bursar.done(
+        p_id, p_verb, '%1$s', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
+    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
+    ON CONFLICT (claim) DO NOTHING
+    RETURNING outcome INTO v_outcome;
+    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee)
+    THEN
+        RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
-    RETURN p_outcome;
+    RETURN v_outcome;
 END
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
@@ -714,9 +692,8 @@ $b$$f$] LOOP
             p ->> 'balance_max']);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
-        'open_%s(text[])', 'look_%s(text)', 'lock_pair_%s(text, text)',
-        'pay_%s(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json,
-            timestamptz)']
+        'open_%s(text[])', 'look_%s(text)',
+        'pay_%s(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json)']
     LOOP
         v_name := format(v_name, p ->> 'suffix');
         EXECUTE format('REVOKE ALL ON FUNCTION bursar.%s FROM PUBLIC, anon, authenticated', v_name);
@@ -1493,8 +1470,7 @@ BEGIN
         AND NOT EXISTS (SELECT FROM bursar.wallet AS w WHERE w.asset = bursar.asset.asset);
     DROP VIEW IF EXISTS bursar.balance;
     FOREACH v_suffix IN ARRAY ARRAY[p_asset, p_asset || '_owed'] LOOP
-        FOREACH v_verb IN ARRAY ARRAY['lock_', 'write_', 'open_', 'look_', 'lock_pair_', 'pay_']
-        LOOP
+        FOREACH v_verb IN ARRAY ARRAY['lock_', 'write_', 'open_', 'look_', 'pay_'] LOOP
             EXECUTE format('DROP ROUTINE IF EXISTS bursar.%I', v_verb || v_suffix);
         END LOOP;
     END LOOP;
@@ -1767,30 +1743,6 @@ CREATE FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) RETURNS bool
 COMMENT ON FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) IS 'Whether a text is an owner''s id.';
 
 --
--- Name: is_stranger(name); Type: FUNCTION; Schema: bursar; Owner: -
---
-
-CREATE FUNCTION bursar.is_stranger(p_owner name) RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-    IF current_user = p_owner THEN
-        RETURN false;
-    END IF;
-    RETURN NOT (pg_has_role(current_user, p_owner, 'MEMBER')
-        OR pg_has_role(current_user, 'service_role', 'MEMBER')
-        OR pg_has_role(current_user, 'bursar_operator', 'MEMBER'));
-END
-$$;
-
---
--- Name: FUNCTION is_stranger(p_owner name); Type: COMMENT; Schema: bursar; Owner: -
---
-
-COMMENT ON FUNCTION bursar.is_stranger(p_owner name) IS 'Whether the role that writes a store is none that may.';
-
---
 -- Name: is_whole(jsonb, bigint, bigint); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
@@ -2009,76 +1961,6 @@ $$;
 COMMENT ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) IS 'Generated: wallets of asset credit:owed live in wallet.';
 
 --
--- Name: lock_pair_credit(text, text); Type: FUNCTION; Schema: bursar; Owner: -
---
-
-CREATE FUNCTION bursar.lock_pair_credit(p_payer text, p_payee text) RETURNS bursar.pair
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
-    AS $$
-DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
-    v_low_balance bigint;
-    v_high_balance bigint;
-    v_pair bursar.pair;
-BEGIN
-    SELECT w.balance INTO v_low_balance FROM public.user_credits AS w WHERE  w.user_id = v_low::uuid
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT w.balance INTO v_high_balance FROM public.user_credits AS w WHERE  w.user_id = v_high::uuid
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
-        1000000000000000000 - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
-    INTO v_pair
-    FROM bursar.gate AS g
-    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'credit:owed' AND o.owner_id = p_payee);
-    RETURN v_pair;
-END
-$$;
-
---
--- Name: FUNCTION lock_pair_credit(p_payer text, p_payee text); Type: COMMENT; Schema: bursar; Owner: -
---
-
-COMMENT ON FUNCTION bursar.lock_pair_credit(p_payer text, p_payee text) IS 'Generated: wallets of asset credit live in public.user_credits.';
-
---
--- Name: lock_pair_credit_owed(text, text); Type: FUNCTION; Schema: bursar; Owner: -
---
-
-CREATE FUNCTION bursar.lock_pair_credit_owed(p_payer text, p_payee text) RETURNS bursar.pair
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
-    AS $$
-DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
-    v_low_balance bigint;
-    v_high_balance bigint;
-    v_pair bursar.pair;
-BEGIN
-    SELECT w.balance INTO v_low_balance FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_low::text
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT w.balance INTO v_high_balance FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_high::text
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
-        1000000000000000000 - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
-    INTO v_pair
-    FROM bursar.gate AS g
-    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'credit:owed:owed' AND o.owner_id = p_payee);
-    RETURN v_pair;
-END
-$$;
-
---
--- Name: FUNCTION lock_pair_credit_owed(p_payer text, p_payee text); Type: COMMENT; Schema: bursar; Owner: -
---
-
-COMMENT ON FUNCTION bursar.lock_pair_credit_owed(p_payer text, p_payee text) IS 'Generated: wallets of asset credit:owed live in wallet.';
-
---
 -- Name: lock_wallets(text[], text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
@@ -2282,86 +2164,110 @@ $$;
 COMMENT ON FUNCTION bursar.open_wallets(p_wallets jsonb) IS 'Opens missing wallets, in lock order.';
 
 --
--- Name: pay_credit(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json, timestamp with time zone); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: pay_credit(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) RETURNS json
+CREATE FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
+DECLARE
+    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
+    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_outcome json;
 BEGIN
     WITH moved AS (
         UPDATE public.user_credits AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
-            AS m (line, owner_id, amount, bucket)
-        WHERE  w.user_id = m.owner_id::uuid
-        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.balance AS balance
+        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
+            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
+        WHERE  w.user_id = m.owner_id::uuid AND w.bursar_held = 0 AND w.bursar_status = 'open'
+            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, m.line, 'credit', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'credit', m.owner_id, m.amount,
+            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        VALUES (p_id, p_verb, 'credit', p_payer, p_amount, p_reason, p_actor, p_now)
+        -- The count waits for both locks, so that the clock is read after them.
+        SELECT p_id, p_verb, 'credit', p_payer, p_amount, p_reason, p_actor, bursar.clock()
+        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
-    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
-    ON CONFLICT (claim) DO NOTHING;
-    IF NOT FOUND AND p_claim IS NOT NULL THEN
-        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
-            USING ERRCODE = 'UBX02';
+    SELECT p_claim, p_fingerprint, bursar.done(
+        p_id, p_verb, 'credit', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
+    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
+    ON CONFLICT (claim) DO NOTHING
+    RETURNING outcome INTO v_outcome;
+    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = 'credit:owed' AND o.owner_id = p_payee)
+    THEN
+        RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
-    RETURN p_outcome;
+    RETURN v_outcome;
 END
 $$;
 
 --
--- Name: FUNCTION pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) IS 'Generated: wallets of asset credit live in public.user_credits.';
+COMMENT ON FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json) IS 'Generated: wallets of asset credit live in public.user_credits.';
 
 --
--- Name: pay_credit_owed(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json, timestamp with time zone); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: pay_credit_owed(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) RETURNS json
+CREATE FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
+DECLARE
+    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
+    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_outcome json;
 BEGIN
     WITH moved AS (
         UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
-            AS m (line, owner_id, amount, bucket)
-        WHERE w.asset = 'credit:owed' AND w.owner_id = m.owner_id::text
-        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.balance AS balance
+        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
+            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
+        WHERE w.asset = 'credit:owed' AND w.owner_id = m.owner_id::text AND w.bursar_held = 0 AND w.bursar_status = 'open'
+            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, m.line, 'credit:owed', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'credit:owed', m.owner_id, m.amount,
+            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        VALUES (p_id, p_verb, 'credit:owed', p_payer, p_amount, p_reason, p_actor, p_now)
+        -- The count waits for both locks, so that the clock is read after them.
+        SELECT p_id, p_verb, 'credit:owed', p_payer, p_amount, p_reason, p_actor, bursar.clock()
+        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
-    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
-    ON CONFLICT (claim) DO NOTHING;
-    IF NOT FOUND AND p_claim IS NOT NULL THEN
-        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
-            USING ERRCODE = 'UBX02';
+    SELECT p_claim, p_fingerprint, bursar.done(
+        p_id, p_verb, 'credit:owed', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
+    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
+    ON CONFLICT (claim) DO NOTHING
+    RETURNING outcome INTO v_outcome;
+    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = 'credit:owed:owed' AND o.owner_id = p_payee)
+    THEN
+        RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
-    RETURN p_outcome;
+    RETURN v_outcome;
 END
 $$;
 
 --
--- Name: FUNCTION pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) IS 'Generated: wallets of asset credit:owed live in wallet.';
+COMMENT ON FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json) IS 'Generated: wallets of asset credit:owed live in wallet.';
 
 --
 -- Name: post(bursar.wallet_state[], bursar.request[], bursar.leg[], jsonb); Type: FUNCTION; Schema: bursar; Owner: -
@@ -2559,9 +2465,8 @@ DECLARE
     v_reward_id uuid;
     v_creator_id text;
     v_price bigint;
-    v_pair bursar.pair;
     v_id bigint;
-    v_now timestamptz;
+    v_outcome json;
 BEGIN
     IF v_ids NOT LIKE '________-____-____-____-____________________-____-____-____-____________'
         OR length(replace(v_ids, '-', '')) <> 64 OR v_ids ~ '[^-0-9a-fA-F]'
@@ -2575,10 +2480,11 @@ BEGIN
             RETURN NULL;
         END IF;
     END IF;
-    IF v_key IS NOT NULL THEN
-        IF jsonb_typeof(q -> 'key') <> 'string' OR NOT bursar.is_printable(v_key, 255) THEN
-            RETURN NULL;
-        END IF;
+    -- Only who came without the engine has no key.
+    IF v_key IS NULL OR jsonb_typeof(q -> 'key') <> 'string'
+        OR NOT bursar.is_printable(v_key, 255)
+    THEN
+        RETURN NULL;
     END IF;
     IF v_principal IS NULL THEN
         v_principal := 'service';
@@ -2598,18 +2504,12 @@ BEGIN
     END IF;
 
     v_reward_id := q ->> 'reward_id';
-    SELECT creator_id INTO v_creator_id FROM public.rewards WHERE id = v_reward_id;
-    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
-        RETURN NULL;
-    END IF;
-    v_pair := bursar.lock_pair_credit(v_collector_id, v_creator_id);
-    SELECT r.cost INTO v_price
+    SELECT r.creator_id, r.cost INTO v_creator_id, v_price
     FROM public.rewards AS r
-    WHERE r.id = v_reward_id AND r.is_active AND r.creator_id = v_creator_id::uuid
-        AND r.cost <= v_pair.available AND r.cost <= v_pair.room
-        AND NOT EXISTS (SELECT FROM public.collected_rewards AS c
-            WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
-    IF v_price IS NULL THEN
+    WHERE r.id = v_reward_id AND r.is_active AND NOT EXISTS (
+        SELECT FROM public.collected_rewards AS c
+        WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
+    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
         RETURN NULL;
     END IF;
     IF v_expected IS NOT NULL THEN
@@ -2618,18 +2518,24 @@ BEGIN
         END IF;
     END IF;
 
-    v_now := bursar.clock();
     v_id := nextval('bursar.transaction_id_seq');
-    INSERT INTO public.collected_rewards (
-        reward_id, collector_id, price, transaction_id, collected_at)
-    VALUES (v_reward_id, v_collector_id::uuid, v_price, v_id, v_now);
-    RETURN bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
+    v_outcome := bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
         'earned', 'reward ' || v_reward_id, v_actor,
         bursar.claim(v_collector_id, v_principal, 'purchase_reward', v_key),
         bursar.fingerprint(concat(v_reward_id, ' ', v_expected)),
-        bursar.done(v_id, 'purchase_reward', 'credit', v_collector_id, v_price,
-            v_pair.available - v_price, 0, 0,
-            json_build_object('reward_id', v_reward_id, 'price', v_price)), v_now);
+        json_build_object('reward_id', v_reward_id, 'price', v_price));
+    -- Both wallets are locked now: what was read before must still hold.
+    INSERT INTO public.collected_rewards (
+        reward_id, collector_id, price, transaction_id, collected_at)
+    SELECT r.id, v_collector_id::uuid, v_price, v_id, bursar.clock()
+    FROM public.rewards AS r
+    WHERE r.id = v_reward_id AND r.is_active AND r.cost = v_price
+        AND r.creator_id = v_creator_id::uuid
+    ON CONFLICT (collector_id, reward_id) DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'Something changed meanwhile.' USING ERRCODE = 'UBX02';
+    END IF;
+    RETURN v_outcome;
 END
 $$;
 
@@ -3246,9 +3152,16 @@ CREATE FUNCTION bursar.refuse_raw_write() RETURNS trigger
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RAISE EXCEPTION 'Role % may not write balances of %.', current_user, TG_TABLE_NAME
-        USING ERRCODE = 'insufficient_privilege',
-        HINT = 'Balances are changed through functions such as purchase_reward.';
+    IF NOT (pg_has_role(current_user, 'bursar_operator', 'MEMBER')
+        OR pg_has_role(current_user, 'service_role', 'MEMBER')
+        OR pg_has_role(current_user,
+            (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'MEMBER'))
+    THEN
+        RAISE EXCEPTION 'Role % may not write balances of %.', current_user, TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege',
+            HINT = 'Balances are changed through functions such as purchase_reward.';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
 
@@ -4239,19 +4152,19 @@ CREATE INDEX rewards_creator_id_idx ON public.rewards USING btree (creator_id);
 -- Name: wallet a_bursar_writers_delete; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW WHEN (((old.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: wallet a_bursar_writers_insert; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW WHEN (((new.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: wallet a_bursar_writers_update; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, owner_id, bursar_held, bursar_seq, bursar_status ON bursar.wallet FOR EACH STATEMENT WHEN (bursar.is_stranger('bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, owner_id, bursar_held, bursar_seq, bursar_status ON bursar.wallet FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: entry append_only; Type: TRIGGER; Schema: bursar; Owner: -
@@ -4323,19 +4236,19 @@ CREATE TRIGGER a_bursar_gate BEFORE INSERT OR DELETE OR UPDATE ON public.rewards
 -- Name: user_credits a_bursar_writers_delete; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_credits FOR EACH ROW WHEN (((old.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_credits FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits a_bursar_writers_insert; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_credits FOR EACH ROW WHEN (((new.balance <> 0) AND bursar.is_stranger('bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_credits FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits a_bursar_writers_update; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, user_id, bursar_held, bursar_seq, bursar_status ON public.user_credits FOR EACH STATEMENT WHEN (bursar.is_stranger('bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, user_id, bursar_held, bursar_seq, bursar_status ON public.user_credits FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits enforce_non_negative_balance; Type: TRIGGER; Schema: public; Owner: -
@@ -4985,16 +4898,6 @@ REVOKE ALL ON FUNCTION bursar.is_uuid(p_value text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bursar.is_owner(p_owner_id text, p_owner_type text) FROM PUBLIC;
 
 --
--- Name: FUNCTION is_stranger(p_owner name); Type: ACL; Schema: bursar; Owner: -
---
-
-REVOKE ALL ON FUNCTION bursar.is_stranger(p_owner name) FROM PUBLIC;
-GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO anon;
-GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO authenticated;
-GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO service_role;
-GRANT ALL ON FUNCTION bursar.is_stranger(p_owner name) TO bursar_operator;
-
---
 -- Name: FUNCTION is_whole(p_value jsonb, p_min bigint, p_max bigint); Type: ACL; Schema: bursar; Owner: -
 --
 
@@ -5047,18 +4950,6 @@ REVOKE ALL ON FUNCTION bursar.lock_credit(p_owner_ids text[], p_wait boolean) FR
 --
 
 REVOKE ALL ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) FROM PUBLIC;
-
---
--- Name: FUNCTION lock_pair_credit(p_payer text, p_payee text); Type: ACL; Schema: bursar; Owner: -
---
-
-REVOKE ALL ON FUNCTION bursar.lock_pair_credit(p_payer text, p_payee text) FROM PUBLIC;
-
---
--- Name: FUNCTION lock_pair_credit_owed(p_payer text, p_payee text); Type: ACL; Schema: bursar; Owner: -
---
-
-REVOKE ALL ON FUNCTION bursar.lock_pair_credit_owed(p_payer text, p_payee text) FROM PUBLIC;
 
 --
 -- Name: FUNCTION lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
@@ -5115,16 +5006,16 @@ REVOKE ALL ON FUNCTION bursar.open_credit_owed(p_owner_ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION bursar.open_wallets(p_wallets jsonb) FROM PUBLIC;
 
 --
--- Name: FUNCTION pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json) FROM PUBLIC;
 
 --
--- Name: FUNCTION pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json) FROM PUBLIC;
 
 --
 -- Name: FUNCTION post(p_wallets bursar.wallet_state[], p_requests bursar.request[], p_legs bursar.leg[], p_sentences jsonb); Type: ACL; Schema: bursar; Owner: -

@@ -5,11 +5,10 @@
 -- without, a row that somebody else holds is answered as busy. A wallet that does not exist is
 -- missing, also one that was opened while we waited: whoever credits it starts over and finds it.
 --
--- Lock pair and pay are the straight road of one payment between two wallets, on which a lone
--- request travels when nothing is in the way. The first locks both, in the lock order, and answers
--- what the payer has and how much the payee can take; NULLs where anything is out of the ordinary:
--- a closed gate, a hold, a debt, a wallet that is missing or not open. The second writes; where
--- the claim is known it raises, as bursar.post does.
+-- Pay is the straight road of one payment between two wallets, on which a lone request travels: it
+-- writes at once, in the lock order, what most payments come to, and raises UBX02 where anything is
+-- out of the ordinary: a closed gate, a known claim, too little, a hold, a debt, a wallet that is
+-- missing or not open. Then bursar.attempt undoes it and goes the long way.
 CREATE OR REPLACE FUNCTION bursar.build_store(p jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -66,59 +65,47 @@ BEGIN
     WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
 END
 $b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.lock_pair_%10$s(p_payer text, p_payee text)
-RETURNS bursar.pair
+CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
+    p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text,
+    p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json
+) RETURNS json
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 DECLARE
     v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
     v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
-    v_low_balance bigint;
-    v_high_balance bigint;
-    v_pair bursar.pair;
-BEGIN
-    SELECT w.%4$s INTO v_low_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_low::%5$s
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT w.%4$s INTO v_high_balance FROM %2$s AS w WHERE %11$s w.%3$s = v_high::%5$s
-        AND w.bursar_held = 0 AND w.bursar_status = 'open' FOR NO KEY UPDATE;
-    SELECT CASE p_payer WHEN v_low THEN v_low_balance ELSE v_high_balance END,
-        %12$s - CASE p_payer WHEN v_low THEN v_high_balance ELSE v_low_balance END
-    INTO v_pair
-    FROM bursar.gate AS g
-    WHERE NOT g.degraded AND NOT EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee);
-    RETURN v_pair;
-END
-$b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
-    p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text,
-    p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_outcome json,
-    p_now timestamptz
-) RETURNS json
-LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
+    v_outcome json;
 BEGIN
     WITH moved AS (
         UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
-        FROM (VALUES (1, p_payer, -p_amount, 'used'), (2, p_payee, p_amount, p_bucket))
-            AS m (line, owner_id, amount, bucket)
-        WHERE %11$s w.%3$s = m.owner_id::%5$s
-        RETURNING m.line, m.owner_id, m.amount, m.bucket, w.bursar_seq AS seq, w.%4$s AS balance
+        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
+            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
+        WHERE %11$s w.%3$s = m.owner_id::%5$s AND w.bursar_held = 0 AND w.bursar_status = 'open'
+            AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, m.line, '%1$s', m.owner_id, m.amount, m.seq, m.balance, m.bucket
+        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, '%1$s', m.owner_id, m.amount,
+            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        VALUES (p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, p_now)
+        -- The count waits for both locks, so that the clock is read after them.
+        SELECT p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, bursar.clock()
+        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
-    SELECT p_claim, p_fingerprint, p_outcome, p_now WHERE p_claim IS NOT NULL
-    ON CONFLICT (claim) DO NOTHING;
-    IF NOT FOUND AND p_claim IS NOT NULL THEN
-        RAISE EXCEPTION 'The claim of this request was taken meanwhile.'
-            USING ERRCODE = 'UBX02';
+    SELECT p_claim, p_fingerprint, bursar.done(
+        p_id, p_verb, '%1$s', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
+    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
+    ON CONFLICT (claim) DO NOTHING
+    RETURNING outcome INTO v_outcome;
+    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee)
+    THEN
+        RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
-    RETURN p_outcome;
+    RETURN v_outcome;
 END
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
@@ -137,9 +124,8 @@ $b$$f$] LOOP
             p ->> 'balance_max']);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
-        'open_%s(text[])', 'look_%s(text)', 'lock_pair_%s(text, text)',
-        'pay_%s(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json,
-            timestamptz)']
+        'open_%s(text[])', 'look_%s(text)',
+        'pay_%s(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json)']
     LOOP
         v_name := format(v_name, p ->> 'suffix');
         EXECUTE format('REVOKE ALL ON FUNCTION bursar.%s FROM PUBLIC, anon, authenticated', v_name);

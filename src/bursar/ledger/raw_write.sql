@@ -120,15 +120,24 @@ COMMENT ON FUNCTION bursar.record_raw_insert() IS
     'Trigger of every store: the entry of an opening balance.';
 REVOKE ALL ON FUNCTION bursar.record_raw_insert() FROM PUBLIC, anon, authenticated;
 
--- Signed-in and anonymous roles never write a balance, whatever was granted to them.
+-- Signed-in and anonymous roles never write a balance, whatever was granted to them: only who owns
+-- the store, operators and services do. This function is no SECURITY DEFINER, so that current_user
+-- is the role that writes, also inside an app's own functions.
 CREATE OR REPLACE FUNCTION bursar.refuse_raw_write() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION 'Role % may not write balances of %.', current_user, TG_TABLE_NAME
-        USING ERRCODE = 'insufficient_privilege',
-        HINT = 'Balances are changed through functions such as purchase_reward.';
+    IF NOT (pg_has_role(current_user, 'bursar_operator', 'MEMBER')
+        OR pg_has_role(current_user, 'service_role', 'MEMBER')
+        OR pg_has_role(current_user,
+            (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'MEMBER'))
+    THEN
+        RAISE EXCEPTION 'Role % may not write balances of %.', current_user, TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege',
+            HINT = 'Balances are changed through functions such as purchase_reward.';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
 

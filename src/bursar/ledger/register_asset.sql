@@ -103,8 +103,7 @@ BEGIN
         AND NOT EXISTS (SELECT FROM bursar.wallet AS w WHERE w.asset = bursar.asset.asset);
     DROP VIEW IF EXISTS bursar.balance;
     FOREACH v_suffix IN ARRAY ARRAY[p_asset, p_asset || '_owed'] LOOP
-        FOREACH v_verb IN ARRAY ARRAY['lock_', 'write_', 'open_', 'look_', 'lock_pair_', 'pay_']
-        LOOP
+        FOREACH v_verb IN ARRAY ARRAY['lock_', 'write_', 'open_', 'look_', 'pay_'] LOOP
             EXECUTE format('DROP ROUTINE IF EXISTS bursar.%I', v_verb || v_suffix);
         END LOOP;
     END LOOP;

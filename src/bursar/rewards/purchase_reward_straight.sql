@@ -2,10 +2,9 @@
 -- requires: ledger/done.sql
 -- requires: rewards/credit.sql
 -- The straight road of a lone purchase: everything is as it should be, so nothing that batches and
--- refusals need is set up. Answers NULL wherever it is not, and has written nothing; then
--- bursar.purchase_reward_batch goes over the same request and has the word. The order is the same:
--- read whom to pay, lock both wallets, read the reward and the collection in the statement after,
--- pay. Each condition has a statement of its own, because PL/pgSQL sets up an expression as a whole
+-- refusals need is set up. Answers NULL wherever it is not, or raises UBX02 where that shows only
+-- under the locks; then bursar.purchase_reward_batch goes over the same request and has the word.
+-- Each condition has a statement of its own, because PL/pgSQL sets up an expression as a whole
 -- at its first use in a transaction.
 CREATE OR REPLACE FUNCTION bursar.purchase_reward_straight(q jsonb) RETURNS json
 LANGUAGE plpgsql
@@ -22,9 +21,8 @@ DECLARE
     v_reward_id uuid;
     v_creator_id text;
     v_price bigint;
-    v_pair bursar.pair;
     v_id bigint;
-    v_now timestamptz;
+    v_outcome json;
 BEGIN
     IF v_ids NOT LIKE '________-____-____-____-____________________-____-____-____-____________'
         OR length(replace(v_ids, '-', '')) <> 64 OR v_ids ~ '[^-0-9a-fA-F]'
@@ -38,10 +36,11 @@ BEGIN
             RETURN NULL;
         END IF;
     END IF;
-    IF v_key IS NOT NULL THEN
-        IF jsonb_typeof(q -> 'key') <> 'string' OR NOT bursar.is_printable(v_key, 255) THEN
-            RETURN NULL;
-        END IF;
+    -- Only who came without the engine has no key.
+    IF v_key IS NULL OR jsonb_typeof(q -> 'key') <> 'string'
+        OR NOT bursar.is_printable(v_key, 255)
+    THEN
+        RETURN NULL;
     END IF;
     IF v_principal IS NULL THEN
         v_principal := 'service';
@@ -61,18 +60,12 @@ BEGIN
     END IF;
 
     v_reward_id := q ->> 'reward_id';
-    SELECT creator_id INTO v_creator_id FROM public.rewards WHERE id = v_reward_id;
-    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
-        RETURN NULL;
-    END IF;
-    v_pair := bursar.lock_pair_credit(v_collector_id, v_creator_id);
-    SELECT r.cost INTO v_price
+    SELECT r.creator_id, r.cost INTO v_creator_id, v_price
     FROM public.rewards AS r
-    WHERE r.id = v_reward_id AND r.is_active AND r.creator_id = v_creator_id::uuid
-        AND r.cost <= v_pair.available AND r.cost <= v_pair.room
-        AND NOT EXISTS (SELECT FROM public.collected_rewards AS c
-            WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
-    IF v_price IS NULL THEN
+    WHERE r.id = v_reward_id AND r.is_active AND NOT EXISTS (
+        SELECT FROM public.collected_rewards AS c
+        WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
+    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
         RETURN NULL;
     END IF;
     IF v_expected IS NOT NULL THEN
@@ -81,18 +74,24 @@ BEGIN
         END IF;
     END IF;
 
-    v_now := bursar.clock();
     v_id := nextval('bursar.transaction_id_seq');
-    INSERT INTO public.collected_rewards (
-        reward_id, collector_id, price, transaction_id, collected_at)
-    VALUES (v_reward_id, v_collector_id::uuid, v_price, v_id, v_now);
-    RETURN bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
+    v_outcome := bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
         'earned', 'reward ' || v_reward_id, v_actor,
         bursar.claim(v_collector_id, v_principal, 'purchase_reward', v_key),
         bursar.fingerprint(concat(v_reward_id, ' ', v_expected)),
-        bursar.done(v_id, 'purchase_reward', 'credit', v_collector_id, v_price,
-            v_pair.available - v_price, 0, 0,
-            json_build_object('reward_id', v_reward_id, 'price', v_price)), v_now);
+        json_build_object('reward_id', v_reward_id, 'price', v_price));
+    -- Both wallets are locked now: what was read before must still hold.
+    INSERT INTO public.collected_rewards (
+        reward_id, collector_id, price, transaction_id, collected_at)
+    SELECT r.id, v_collector_id::uuid, v_price, v_id, bursar.clock()
+    FROM public.rewards AS r
+    WHERE r.id = v_reward_id AND r.is_active AND r.cost = v_price
+        AND r.creator_id = v_creator_id::uuid
+    ON CONFLICT (collector_id, reward_id) DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'Something changed meanwhile.' USING ERRCODE = 'UBX02';
+    END IF;
+    RETURN v_outcome;
 END
 $$;
 

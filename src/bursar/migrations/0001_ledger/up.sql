@@ -273,8 +273,6 @@ CREATE TYPE bursar.wallet_state AS (
     seq bigint,
     status text
 );
--- Two locked wallets: what the payer has, how much more the payee's can hold.
-CREATE TYPE bursar.pair AS (available bigint, room bigint);
 -- Everything a batch will write, decided before the first row is written.
 CREATE TYPE bursar.plan AS (
     outcomes json[],
