@@ -125,6 +125,7 @@ def _comparison(finding: Finding) -> dict[str, Any]:
     comparison, spread = finding.comparison, finding.spread
     return {
         "key": comparison.key,
+        "group": comparison.group,
         "words": comparison.words,
         "value": None if spread is None else spread.as_list(),
         "rounds": len(finding.values),

@@ -76,8 +76,8 @@ class Orders:
 
     def __init__(self, sizes: Sizes) -> None:
         self._buyers = identities("buyer", sizes.buyers)
-        self._rewards = identities("reward", sizes.rewards)
-        self._spread = self._forever("spread", self._rewards)
+        self.rewards = identities("reward", sizes.rewards)
+        self._spread = self._forever("spread", self.rewards)
         self._hot = [self._of_one("hot", n, sizes.rewards) for n in range(sizes.hot_buyers)]
         self._stars = [self._of_star(n, sizes.star_rewards) for n in range(sizes.stars)]
         self._poor = [self._of_one("poor", n, POOR_TRIES) for n in range(sizes.poor_buyers)]
@@ -107,4 +107,4 @@ class Orders:
     def _of_one(self, kind: str, number: int, limit: int) -> Iterator[Order]:
         buyer = identity(kind, number)
         for n in range(limit):
-            yield Order(buyer, self._rewards[n], f"{kind}-{number}-{n}")
+            yield Order(buyer, self.rewards[n], f"{kind}-{number}-{n}")

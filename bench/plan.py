@@ -83,7 +83,7 @@ class Plan:
     poor_callers: int = 32
     sizes: Sizes = field(default_factory=Sizes)
     # Kept for buying on little money, for the audit and for stopping.
-    reserve_seconds: float = 20.0
+    reserve_seconds: float = 12.0
 
     def cells(self, names: Collection[str], number: int) -> Iterator[Cell]:
         """Yield the cells of round `number`.
@@ -135,5 +135,5 @@ FULL = Plan(
     budget_seconds=570,
     rounds=5,
     open_loops=(("v1", "spread"), ("v1", "hot"), ("classic_http", "spread")),
-    reserve_seconds=30,
+    reserve_seconds=20,
 )

@@ -118,9 +118,7 @@ def site_of(cluster: Cluster, path: Path, sizes: Sizes) -> Site:
 def _fill(cluster: Cluster, database: str, sizes: Sizes, statements: LiteralString) -> None:
     url = cluster.url(database=database)
     # Parameters of several statements at once are put in by the client.
-    with psycopg.connect(
-        url, autocommit=True, cursor_factory=psycopg.ClientCursor
-    ) as connection:
+    with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
         connection.execute(
             _OPENING,
             {

@@ -29,6 +29,7 @@ class Comparison:
     """`ours`, divided by `theirs` where there are some. `at_least` or `at_most` is the target."""
 
     key: str
+    group: str
     words: str
     ours: Point
     theirs: Point | None = None
@@ -36,163 +37,139 @@ class Comparison:
     at_most: float | None = None
 
 
-def _many() -> Iterator[Comparison]:
-    """Yield what is wanted of 32 and of 128 callers alike."""
-    for n in (32, 128):
-        spread, hot = Point("engine", "spread", n), Point("engine", "hot", n)
-        seller, classic_hot = Point("engine", "seller", n), Point("classic", "hot", n)
-        at = f"{n} callers"
-        yield Comparison(
-            f"engine_hot_classic_hot_{n}",
-            f"Hot buyer: engine / classic from Python, {at}",
-            hot,
-            classic_hot,
-            at_least=10,
-        )
-        yield Comparison(
-            f"engine_seller_classic_hot_{n}",
-            f"Hot seller: engine / classic from Python on a hot buyer, {at}",
-            seller,
-            classic_hot,
-            at_least=10,
-        )
-        yield Comparison(
-            f"engine_hot_pgledger_hot_{n}",
-            f"Hot buyer: engine / pgledger, {at}",
+def _throughput(
+    key: str,
+    group: str,
+    words: str,
+    ours: Point,
+    theirs: Point,
+    at_least: float | None = None,
+) -> Comparison:
+    return Comparison(key, group, words, ours, theirs, at_least=at_least)
+
+
+def _many(n: int) -> Iterator[Comparison]:
+    """Yield what is wanted of the engine with `n` callers."""
+    group = f"Python engine, {n} callers"
+    spread, hot, seller = (Point("engine", name, n) for name in ("spread", "hot", "seller"))
+    classic, classic_hot = Point("classic", "spread", n), Point("classic", "hot", n)
+    rows = (
+        ("engine_hot_classic_hot", "hot buyer / classic, hot buyer", hot, classic_hot, 10),
+        ("engine_seller_classic_hot", "hot seller / classic, hot buyer", seller, classic_hot, 10),
+        (
+            "engine_hot_pgledger_hot",
+            "hot buyer / pgledger, hot buyer",
             hot,
             Point("pgledger", "hot", n),
-            at_least=10,
-        )
+            10,
+        ),
+        ("engine_spread_classic_spread", "spread / classic, spread", spread, classic, 3),
+        ("engine_hot_engine_spread", "hot buyer / spread", hot, spread, 0.9),
+        ("engine_seller_engine_spread", "hot seller / spread", seller, spread, 0.9),
+    )
+    for key, words, ours, theirs, at_least in rows:
+        yield _throughput(f"{key}_{n}", group, words, ours, theirs, at_least)
+    for scenario, words in (("hot", "hot buyer"), ("seller", "hot seller")):
         yield Comparison(
-            f"engine_hot_engine_spread_{n}",
-            f"Engine: hot buyer / spread, {at}",
-            hot,
-            spread,
-            at_least=0.9,
-        )
-        yield Comparison(
-            f"engine_seller_engine_spread_{n}",
-            f"Engine: hot seller / spread, {at}",
-            seller,
-            spread,
-            at_least=0.9,
-        )
-        for scenario, words in (("hot", "hot buyer"), ("seller", "hot seller")):
-            yield Comparison(
-                f"engine_{scenario}_p99_{n}",
-                f"Engine: p99 of a {words}, {at}, ms",
-                Point("engine", scenario, n, "p99_ms"),
-                at_most=50,
-            )
-        yield Comparison(
-            f"engine_spread_classic_spread_{n}",
-            f"Spread: engine / classic from Python, {at}",
-            spread,
-            Point("classic", "spread", n),
-            at_least=3,
+            f"engine_{scenario}_p99_{n}",
+            group,
+            f"{words}, p99 in ms",
+            Point("engine", scenario, n, "p99_ms"),
+            at_most=50,
         )
 
 
+def _lone(key: str, words: str, ours: str, theirs: str, at_most: float | None) -> Comparison:
+    return Comparison(
+        key,
+        "A lone caller's latency",
+        words,
+        Point(ours, "spread", 0, "lone_ms"),
+        Point(theirs, "spread", 0, "lone_ms"),
+        at_most=at_most,
+    )
+
+
+_HTTP = "Over HTTP, 64 connections"
+_BATCHES = "A hundred at once"
 _V1, _V1_HOT = Point("v1", "spread", 64), Point("v1", "hot", 64)
 _FASTAPI, _FASTAPI_HOT = Point("classic_http", "spread", 64), Point("classic_http", "hot", 64)
-_LONE_ENGINE = Point("engine", "spread", 0, "lone_ms")
 
 COMPARISONS: tuple[Comparison, ...] = (
-    *_many(),
-    Comparison(
-        "sql_batch_floor",
-        "Spread: SQL, 100 per call, 2 connections / the floor",
-        Point("sql_batch", "spread", 2),
-        Point("floor", "spread", 2),
-        at_least=0.6,
-    ),
-    Comparison(
+    *_many(32),
+    *_many(128),
+    _throughput(
         "v1_fastapi_spread",
-        "Spread: /v1/purchases / classic behind FastAPI, 64 connections",
+        _HTTP,
+        "/v1/purchases / classic behind FastAPI, spread",
         _V1,
         _FASTAPI,
-        at_least=2,
+        2,
     ),
-    Comparison(
+    _throughput(
         "v1_fastapi_hot",
-        "Hot buyer: /v1/purchases / classic behind FastAPI, 64 connections",
+        _HTTP,
+        "/v1/purchases / classic behind FastAPI, hot buyer",
         _V1_HOT,
         _FASTAPI_HOT,
-        at_least=6,
+        6,
     ),
     Comparison(
         "v1_open_p99",
-        "/v1/purchases: p99 at 70 % of the peak, ms",
+        _HTTP,
+        "/v1/purchases at 70 % of the peak, spread, p99 in ms",
         Point("v1", "spread", 0, "open_p99_ms"),
         at_most=50,
     ),
-    Comparison(
+    _throughput(
         "v1_batch_v1",
-        "Spread: /v1/batch of 100, 4 connections / single requests, 64 connections",
+        _BATCHES,
+        "/v1/batch, 4 connections / /v1/purchases, 64 connections, spread",
         Point("v1_batch", "spread", 4),
         _V1,
-        at_least=3,
+        3,
     ),
-    Comparison(
-        "lone_engine_sql",
-        "Lone caller's latency: engine / the function by SQL",
-        _LONE_ENGINE,
-        Point("sql", "spread", 0, "lone_ms"),
-        at_most=1.15,
+    _throughput(
+        "sql_batch_floor",
+        _BATCHES,
+        "SQL, 2 connections / the floor, 2 connections, spread",
+        Point("sql_batch", "spread", 2),
+        Point("floor", "spread", 2),
+        0.6,
     ),
-    Comparison(
-        "lone_engine_classic",
-        "Lone caller's latency: engine / classic from Python",
-        _LONE_ENGINE,
-        Point("classic", "spread", 0, "lone_ms"),
-        at_most=1.3,
-    ),
+    _lone("lone_engine_sql", "engine / the function by SQL", "engine", "sql", 1.15),
+    _lone("lone_engine_classic", "engine / classic from Python", "engine", "classic", 1.3),
     # From here on without a target: good to know.
-    Comparison(
-        "lone_v1_fastapi",
-        "Lone caller's latency: /v1/purchases / classic behind FastAPI",
-        Point("v1", "spread", 0, "lone_ms"),
-        Point("classic_http", "spread", 0, "lone_ms"),
-    ),
-    Comparison(
+    _lone("lone_v1_fastapi", "/v1/purchases / classic behind FastAPI", "v1", "classic_http", None),
+    _throughput(
         "rpc_fastapi_spread",
-        "Spread: stock RPC / classic behind FastAPI, 64 connections",
+        _HTTP,
+        "stock RPC / classic behind FastAPI, spread",
         Point("rpc", "spread", 64),
         _FASTAPI,
     ),
-    Comparison(
+    _throughput(
         "rpc_fastapi_hot",
-        "Hot buyer: stock RPC / classic behind FastAPI, 64 connections",
+        _HTTP,
+        "stock RPC / classic behind FastAPI, hot buyer",
         Point("rpc", "hot", 64),
         _FASTAPI_HOT,
     ),
-    Comparison(
-        "engine_pgbench_spread",
-        "Spread: engine / classic by pgbench, 32 callers",
-        Point("engine", "spread", 32),
-        Point("pgbench", "spread", 32),
-    ),
-    Comparison(
-        "engine_pgbench_hot",
-        "Hot buyer: engine / classic by pgbench, 32 callers",
-        Point("engine", "hot", 32),
-        Point("pgbench", "hot", 32),
-    ),
-    Comparison(
-        "engine_hordak_spread",
-        "Spread: engine / django-hordak, 32 callers",
-        Point("engine", "spread", 32),
-        Point("hordak", "spread", 32),
-    ),
-    Comparison(
-        "engine_hordak_hot",
-        "Hot buyer: engine / django-hordak, 32 callers",
-        Point("engine", "hot", 32),
-        Point("hordak", "hot", 32),
+    *(
+        _throughput(
+            f"engine_{path}_{scenario}",
+            "Python engine, 32 callers",
+            f"{words} / {title}, {words}",
+            Point("engine", scenario, 32),
+            Point(path, scenario, 32),
+        )
+        for path, title in (("pgbench", "classic by pgbench"), ("hordak", "django-hordak"))
+        for scenario, words in (("spread", "spread"), ("hot", "hot buyer"))
     ),
     Comparison(
         "engine_classic_database_us",
-        "PostgreSQL's processor time for a purchase: engine / classic, spread, 32 callers",
+        "Python engine, 32 callers",
+        "PostgreSQL's processor time for a purchase / classic, spread",
         Point("engine", "spread", 32, "database_us"),
         Point("classic", "spread", 32, "database_us"),
     ),

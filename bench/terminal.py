@@ -72,11 +72,11 @@ def spread_text(spread: list[float], digits: int = 2) -> str:
 
 
 def target_text(comparison: dict[str, Any]) -> str:
-    """Return a comparison's target in words."""
+    """Return a comparison's target as it is written: `≥ 10`."""
     if comparison["target"] is None:
         return ""
-    words = {"at_least": "at least", "at_most": "at most"}[comparison["sense"]]
-    return f"{words} {comparison['target']:g}"
+    sign = {"at_least": "≥", "at_most": "≤"}[comparison["sense"]]
+    return f"{sign} {comparison['target']:g}"
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
@@ -122,10 +122,14 @@ def _comparisons(document: dict[str, Any]) -> Table:
     table = _table(
         "Comparisons within this run", "what", "median (smallest–largest)", "target", "met"
     )
+    group = ""
     for comparison in document["comparisons"]:
         if comparison["value"] is not None:
+            if comparison["group"] != group:
+                table.add_row(f"[bold]{comparison['group']}[/]")
+            group = comparison["group"]
             table.add_row(
-                comparison["words"],
+                f"  {comparison['words']}",
                 spread_text(comparison["value"]),
                 target_text(comparison),
                 {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[comparison["met"]],

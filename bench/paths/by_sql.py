@@ -1,7 +1,7 @@
 """The database function called directly: one statement for each call, no engine between."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import psycopg
@@ -28,6 +28,12 @@ async def open_pool(
     )
     await pool.open(wait=True, timeout=30)
     return pool
+
+
+def look_up(url: str, statement: LiteralString) -> dict[Any, Any]:
+    """Return what a statement of two columns answers: the second by the first."""
+    with psycopg.connect(url) as connection:
+        return dict(connection.execute(statement).fetchall())
 
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:

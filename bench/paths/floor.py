@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 import psycopg
 
 from bench.orders import PRICE, Order
-from bench.paths.by_sql import open_pool
+from bench.paths.by_sql import look_up, open_pool
 from bench.paths.path import Buyer, Site
 
 _STATEMENT = FilePath(__file__).with_name("floor.sql").read_bytes()
@@ -34,15 +34,13 @@ class Floor(Buyer):
     async def open(self, site: Site) -> None:
         """Connect as the owner, and note every wallet's sequence and balance and each price's."""
         self._pool = await open_pool(site.url, _CONNECTIONS)
-        with psycopg.connect(site.url) as connection:
-            rows = connection.execute(
-                "SELECT user_id::text, bursar_seq, balance FROM public.user_credits"
-            ).fetchall()
-            self._wallets = {owner: [seq, balance] for owner, seq, balance in rows}
-            rows = connection.execute("SELECT id::text, creator_id::text FROM public.rewards")
-            self._sellers = dict(rows.fetchall())
-            row = connection.execute("SELECT max(id) FROM bursar.transaction").fetchone()
-            self._last_id: int = row[0] if row is not None else 0
+        url = site.url
+        self._wallets: dict[str, list[int]] = look_up(
+            url, "SELECT user_id::text, ARRAY[bursar_seq, balance] FROM public.user_credits"
+        )
+        self._sellers = look_up(url, "SELECT id::text, creator_id::text FROM public.rewards")
+        last = look_up(url, "SELECT 'id', coalesce(max(id), 0) FROM bursar.transaction")
+        self._last_id: int = last["id"]
         self.round_trips = 0
 
     async def buy(self, orders: Sequence[Order]) -> int:

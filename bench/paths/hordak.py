@@ -18,6 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.orders import PRICE, Order
+from bench.paths.by_sql import look_up
 from bench.paths.path import POOL_SIZE, Buyer, Site, Template
 
 _CURRENCY = "EUR"
@@ -68,11 +69,8 @@ class Hordak(Buyer):
 
     async def open(self, site: Site) -> None:
         """Look up every account's id, and start the threads."""
-        with psycopg.connect(site.url) as connection:
-            rows = connection.execute("SELECT uuid::text, id FROM hordak_account").fetchall()
-            self._ids = dict(rows)
-            rows = connection.execute("SELECT id::text, seller_id::text FROM bench.assortment")
-            self._sellers = dict(rows.fetchall())
+        self._ids = look_up(site.url, "SELECT uuid::text, id FROM hordak_account")
+        self._sellers = look_up(site.url, "SELECT id::text, seller_id::text FROM bench.assortment")
         with _quiet():
             self._connections = _django(site.url)
             self._transaction = import_module("django.db.transaction")
@@ -111,9 +109,7 @@ class Hordak(Buyer):
             work()
 
         loop = asyncio.get_running_loop()
-        await asyncio.gather(
-            *(loop.run_in_executor(self._threads, once) for _ in range(POOL_SIZE))
-        )
+        await asyncio.gather(*(loop.run_in_executor(self._threads, once) for _ in range(POOL_SIZE)))
 
 
 def _django(url: str) -> Any:

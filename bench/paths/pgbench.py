@@ -8,12 +8,12 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
+from psycopg.conninfo import conninfo_to_dict
+
 from bench.load import Load
 from bench.orders import BUYER_STRIDE, REWARD_STRIDE, Sizes
 from bench.paths.path import SelfDriven, Site, Template
 from bench.processors import watch
-from psycopg.conninfo import conninfo_to_dict
-
 from bursar.db.binaries import find_binary
 from bursar.db.fault import ClusterError
 
@@ -142,9 +142,7 @@ def _read(folder: FilePath, load: Load, warm_up: float) -> None:
     if not purchases:
         return
     counted_from = min(ended - took for ended, took in purchases) + warm_up
-    counted = [
-        took for ended, took in purchases if 0 <= ended - counted_from <= load.seconds
-    ]
+    counted = [took for ended, took in purchases if 0 <= ended - counted_from <= load.seconds]
     load.done, load.purchases, load.latencies = len(purchases), len(counted), counted
 
 

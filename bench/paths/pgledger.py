@@ -1,4 +1,4 @@
-"""pgledger: double entry in SQL functions. Its file is named by whoever measures; none is kept here.
+"""pgledger: double entry in SQL functions. Whoever measures names its file; none is kept here.
 
 A purchase is a transfer from the buyer's account, which may not become negative, to the seller's.
 """
@@ -10,7 +10,7 @@ from typing import LiteralString
 import psycopg
 
 from bench.orders import PRICE, Order
-from bench.paths.by_sql import open_pool
+from bench.paths.by_sql import look_up, open_pool
 from bench.paths.path import Buyer, Site, Template
 
 # Its own functions for ids stand beside it in its repository.
@@ -54,10 +54,8 @@ class PgLedger(Buyer):
 
     async def open(self, site: Site) -> None:
         """Look up every account's id, and open the pool."""
-        with psycopg.connect(site.url) as connection:
-            self._ids = dict(connection.execute("SELECT name, id FROM pgledger_accounts").fetchall())
-            rows = connection.execute("SELECT id::text, seller_id::text FROM bench.assortment")
-            self._sellers = dict(rows.fetchall())
+        self._ids = look_up(site.url, "SELECT name, id FROM pgledger_accounts")
+        self._sellers = look_up(site.url, "SELECT id::text, seller_id::text FROM bench.assortment")
         self._pool = await open_pool(site.url)
         self.round_trips = 0
 

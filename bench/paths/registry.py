@@ -38,9 +38,7 @@ def make_paths(names: Sequence[str], pgledger: FilePath | None = None) -> list[P
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
-        raise ValueError(
-            f"There is no path {', '.join(unknown)}. There are: {', '.join(NAMES)}."
-        )
+        raise ValueError(f"There is no path {', '.join(unknown)}. There are: {', '.join(NAMES)}.")
     return [
         PgLedger(pgledger) if path is PgLedger else path()
         for path in PATHS
