@@ -200,7 +200,8 @@ class _Rounds:
             ),
             default=0.0,
         )
-        return await open_loop(
+        position = self._log.position()
+        load = await open_loop(
             self._buyers[name],
             self._orders[name].of(scenario),
             plan.open_connections,
@@ -209,6 +210,8 @@ class _Rounds:
             plan.warm_up_seconds,
             self._database_pid,
         )
+        load.wal_bytes = self._log.position() - position
+        return load
 
     async def _measure_lone(self) -> None:
         """Let a lone caller buy by one path after the other, in short blocks that share the noise.

@@ -95,7 +95,7 @@ _BATCHES = "A hundred at once"
 _V1, _V1_HOT = Point("v1", "spread", 64), Point("v1", "hot", 64)
 _FASTAPI, _FASTAPI_HOT = Point("classic_http", "spread", 64), Point("classic_http", "hot", 64)
 
-COMPARISONS: tuple[Comparison, ...] = (
+_ALL: tuple[Comparison, ...] = (
     *_many(32),
     *_many(128),
     _throughput(
@@ -139,7 +139,7 @@ COMPARISONS: tuple[Comparison, ...] = (
     ),
     _lone("lone_engine_sql", "engine / the function by SQL", "engine", "sql", 1.15),
     _lone("lone_engine_classic", "engine / classic from Python", "engine", "classic", 1.3),
-    # From here on without a target: good to know.
+    # Those without a target are good to know.
     _lone("lone_v1_fastapi", "/v1/purchases / classic behind FastAPI", "v1", "classic_http", None),
     _throughput(
         "rpc_fastapi_spread",
@@ -174,3 +174,5 @@ COMPARISONS: tuple[Comparison, ...] = (
         Point("classic", "spread", 32, "database_us"),
     ),
 )
+_GROUPS = list(dict.fromkeys(one.group for one in _ALL))
+COMPARISONS = tuple(sorted(_ALL, key=lambda one: _GROUPS.index(one.group)))

@@ -1,6 +1,6 @@
--- The rows of a hundred purchases, written blind: nothing is read, checked or decided. What is known
--- beforehand comes in arrays with an element for each purchase; $9 to $11 name each wallet once,
--- with what its balance and its sequence move by. One statement, so that nothing is sent twice.
+-- The rows of a hundred purchases, written blind: nothing is read, checked or decided. What is
+-- known beforehand comes in arrays with an element for each purchase; $9 to $11 name each wallet
+-- once, with what its balance and its sequence move by. One statement: nothing is sent twice.
 WITH bought AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[],
         $6::bigint[], $7::bigint[], $8::bigint[])
