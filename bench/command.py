@@ -1,5 +1,7 @@
 """What `bursar bench` and `python -m bench` do: measure, audit, keep the result, write the page."""
 
+import asyncio
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +11,10 @@ import uvloop
 
 from bench.document import as_json, write_json
 from bench.page import write_page
+from bench.paths.path import Path as BuyingPath
 from bench.paths.registry import make_paths
 from bench.plan import FULL, QUICK, Plan
-from bench.run import OnStep, run
+from bench.run import OnStep, Run, run
 
 RESULTS = Path(__file__).parent / "results"
 # Below this a cell measures nothing but chance.
@@ -30,11 +33,24 @@ def benchmark(
     """Measure and return the document.
 
     `seconds` and `rounds` replace those of the mode. Raises `ValueError` when `only` names a path
-    that does not exist.
+    that does not exist, and `KeyboardInterrupt` when the process was told to stop, by whatever
+    signal; everything that was started is stopped and removed by then.
     """
     paths = make_paths(only, pgledger)
-    result = uvloop.run(run(plan_of(full=full, seconds=seconds, rounds=rounds), paths, on_step))
-    return as_json(result)
+    plan = plan_of(full=full, seconds=seconds, rounds=rounds)
+    try:
+        return as_json(uvloop.run(_until_told(plan, paths, on_step)))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+async def _until_told(plan: Plan, paths: Sequence[BuyingPath], on_step: OnStep) -> Run:
+    """Run; when told to stop, stop what was started and remove it before the process ends."""
+    task = asyncio.ensure_future(run(plan, paths, on_step))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    return await task
 
 
 def plan_of(*, full: bool, seconds: float | None, rounds: int | None) -> Plan:

@@ -1,6 +1,7 @@
 """The server and its databases: one for each path, most of them made from two templates."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ CREATE VIEW bench.purchase AS SELECT buyer_id, seller_id, price FROM public.purc
 @contextlib.contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """Start an embedded PostgreSQL 18 with its default, durable settings; delete it afterwards."""
-    directory = FilePath(tempfile.mkdtemp(prefix="bursar-bench-"))
+    directory = FilePath(tempfile.mkdtemp(prefix=f"bursar-bench-{os.getpid()}-"))
     directory.chmod(0o711)  # the server's own user has to get through
     cluster = Cluster(directory / "cluster", version="18", settings=_SETTINGS)
     try:

@@ -98,7 +98,12 @@ async def _open(
         await path.open(site_of(cluster, path, plan.sizes))
         opened.push_async_callback(path.close)
 
-    results = await asyncio.gather(*map(open_one, paths), return_exceptions=True)
+    opening = asyncio.gather(*map(open_one, paths), return_exceptions=True)
+    try:
+        results = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await opening  # what is half open cannot be closed
+        raise
     for result in results:
         if isinstance(result, BaseException):
             raise result

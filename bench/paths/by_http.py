@@ -100,10 +100,15 @@ class ByHttp(Buyer):
             sys.executable, "-m", self.module, stdin=DEVNULL, stdout=PIPE, env=environment
         )
         assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
-        parts = urlsplit(line.decode().strip())
-        if parts.hostname is None or parts.port is None:
-            raise RuntimeError(f"{self.module} did not start.")
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
+            parts = urlsplit(line.decode().strip())
+            if parts.hostname is None or parts.port is None:
+                raise RuntimeError(f"{self.module} did not start.")
+        except BaseException:  # nobody else would end it
+            process.kill()
+            await process.wait()
+            raise
         self._address = (parts.hostname, parts.port)
         return process
 

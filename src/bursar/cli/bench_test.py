@@ -1,4 +1,6 @@
 import json
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ import pytest
 import bursar
 from bursar.cli.answer import CommandError
 from bursar.cli.bench import _from_source_tree
-from bursar.cli.conftest import run, run_json
+from bursar.cli.conftest import PROGRAM, environment, run, run_json
 
 
 def test_json_and_nothing_else_is_printed_and_the_page_is_written(tmp_path: Path) -> None:
@@ -27,6 +29,36 @@ def test_json_and_nothing_else_is_printed_and_the_page_is_written(tmp_path: Path
     assert "SQL, one per call" in page.read_text("utf-8")
     assert "Round 1 of 1" in done.stderr
     assert str(kept) in done.stderr
+
+
+def test_whoever_stops_it_leaves_nothing_behind() -> None:
+    arguments = ("bench", "--only", "sql,v1", "--seconds", "60", "--rounds", "9")
+    with subprocess.Popen(
+        [*PROGRAM, *arguments],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if line.startswith("Round 1"):
+                    break
+            made = left_by(process.pid)
+            process.terminate()
+            stdout, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+
+    assert process.returncode == 130
+    assert stdout == ""
+    assert len(made) == 1
+    assert left_by(process.pid) == []
+
+
+def left_by(pid: int) -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob(f"bursar-bench-{pid}-*"))
 
 
 def test_a_path_that_does_not_exist_is_said_to_beside_those_that_do() -> None:
