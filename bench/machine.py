@@ -20,7 +20,7 @@ def describe_machine(url: str) -> dict[str, Any]:
     """Return a description of this machine and of the server at `url`."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(
-            "SELECT name, setting || coalesce(unit, '') FROM pg_settings WHERE name = ANY(%s)",
+            "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)",
             [
                 [
                     "server_version",
