@@ -112,9 +112,11 @@ class Plan:
         `passed` seconds of it are spent already. It is never less than is worth measuring: then
         the run takes longer.
         """
-        cells = sum(1 for _ in self.cells(names, 0)) + len(self.open_loops)
-        # Six paths, a millisecond or so for each call.
-        lone = len(LONE_PATHS) * (self.lone_blocks + 1) * self.lone_calls * 0.0015
+        opened = sum(path in names for path, _ in self.open_loops)
+        cells = sum(1 for _ in self.cells(names, 0)) + opened
+        alone = sum(path in names for path in LONE_PATHS)
+        # A millisecond or so for each call.
+        lone = alone * (self.lone_blocks + 1) * self.lone_calls * 0.0015
         left = self.budget_seconds - self.reserve_seconds - passed - self.rounds * lone
         share = left / (self.rounds * max(1, cells)) - self.warm_up_seconds - _BETWEEN_SECONDS
         return min(self.cell_seconds_max, max(self.cell_seconds_min, share))

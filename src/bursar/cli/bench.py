@@ -56,8 +56,8 @@ def bench(
 ) -> None:
     """Measure purchases beside the ways in which they are usually written.
 
-    Starts everything it needs and removes it afterwards. Exit code 0: no path gave a wrong result
-    but those that are here to give some; 1: one did.
+    Starts everything it needs and removes it afterwards. Exit code 0: no path
+    gave a wrong result but those that are here to give some; 1: one did.
     """
     with answering(as_json):
         command = _from_source_tree("bench.command")
@@ -70,8 +70,8 @@ def bench(
                 rounds=rounds,
                 on_step=on_step,
             )
-        written = command.keep(document, results, report)
         show(as_json, document, *_from_source_tree("bench.terminal").views(document))
+        written = command.keep(document, results, report)
         console(stderr=True).print(*written, sep="\n", markup=False)
     if document["wrong_paths"]:
         raise typer.Exit(FAILED)
