@@ -12,12 +12,12 @@ BIN := $(VENV)/bin
 PYTHONS := python3.13 python3.12 python3.11 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help up smoke test check lock bench clean
+.PHONY: help up smoke test check lock bench bench-full clean
 # An environment half made is not taken for a whole one.
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORT=$(PORT) DATA=$(DATA) choose where \`make up\` answers and keeps its data."
 
@@ -42,8 +42,11 @@ check: $(VENV)/ready-to-develop ## Style, types, floors, SQL, tidiness, the lock
 lock: $(VENV)/ready-to-develop ## Write schema.lock.sql anew, after a change of the schema
 	@$(BIN)/python -m bursar.ops.migrate.lock
 
-bench: $(VENV)/ready-to-develop ## Measure, and write bench/results (at most 5 minutes)
-	@$(BIN)/python -m bench
+bench: $(VENV)/ready-to-develop ## Measure beside rivals, and write bench/results (2 minutes)
+	@$(BIN)/bursar bench --quick --report bench/results/report.html
+
+bench-full: $(VENV)/ready-to-develop ## The same with every load and more rounds (10 minutes)
+	@$(BIN)/bursar bench --full --report bench/results/report.html
 
 clean: ## Remove the environment and caches; the data stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

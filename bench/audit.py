@@ -21,7 +21,7 @@ SELECT (SELECT count(*) FROM bench.purchase),
 FROM wallet
 """
 # Each query counts what breaks the ledger's own rules.
-_LEDGER: tuple[LiteralString, ...] = (
+LEDGER_FAULTS: tuple[LiteralString, ...] = (
     """
     SELECT count(*) FROM (
         SELECT FROM bursar.entry GROUP BY transaction_id, asset HAVING sum(amount) <> 0) AS unequal
@@ -78,7 +78,7 @@ def audit_path(url: str, acknowledged: int, *, with_ledger: bool) -> Audit:
         assert row is not None
         purchases, lost, oversold = row
         faults = 0
-        for query in _LEDGER if with_ledger else ():
+        for query in LEDGER_FAULTS if with_ledger else ():
             counted = connection.execute(query).fetchone()
             assert counted is not None
             faults += counted[0]

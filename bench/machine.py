@@ -20,7 +20,7 @@ def describe_machine(url: str) -> dict[str, Any]:
     """Return a description of this machine and of the server at `url`."""
     with psycopg.connect(url) as connection:
         rows = connection.execute(
-            "SELECT name, setting || coalesce(unit, '') FROM pg_settings WHERE name = ANY(%s)",
+            "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)",
             [
                 [
                     "server_version",
@@ -80,34 +80,3 @@ def fsync_milliseconds(times: int = 200) -> dict[str, float]:
         "p95": round(took[int(times * 0.95)], 3),
         "max": round(took[-1], 3),
     }
-
-
-def process_seconds(pid: int) -> float:
-    """Return the processor time another process has used; 0 where the system does not tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def children_seconds(pid: int) -> float:
-    """Return the processor time of a process's children that run; what PostgreSQL's backends used.
-
-    0 where the system does not tell.
-    """
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
-    except OSError:
-        return 0.0
-    return sum(process_seconds(int(child)) for child in children)
-
-
-def busy_seconds() -> float:
-    """Return the processor time the whole machine has used; 0 where the system does not tell."""
-    try:
-        first = Path("/proc/stat").read_text("utf-8").partition("\n")[0].split()
-    except OSError:
-        return 0.0
-    idle = int(first[4]) + int(first[5])
-    return (sum(int(field) for field in first[1:9]) - idle) / os.sysconf("SC_CLK_TCK")

@@ -1,21 +1,25 @@
-"""The server and its databases: one for each path, all made from two templates."""
+"""The server and its databases: one for each path, most of them made from two templates."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from bench.orders import OPENING_BALANCE, POOR_PURCHASES, PRICE, Sizes
+from bench.paths.path import Path, Site
 from bursar.db.embedded import Cluster
 from bursar.ops.migrate import apply_all
 
 SERVICE_ROLE = "bursar_service"
-_HERE = Path(__file__).parent
+_HERE = FilePath(__file__).parent
+# Every path keeps its pool open, and pgbench brings as many connections as it has clients.
+_SETTINGS = {"max_connections": "300"}
 
 # Who starts with what. The audit compares every balance with it.
 _OPENING: LiteralString = """
@@ -26,14 +30,18 @@ CREATE TABLE bench.opening AS
             FROM generate_series(0, %(buyers)s) AS n
         UNION ALL SELECT 'seller', n, %(rich)s FROM generate_series(0, %(sellers)s) AS n
         UNION ALL SELECT 'hot', n, %(rich)s FROM generate_series(0, %(hot)s) AS n
+        UNION ALL SELECT 'star', n, %(rich)s FROM generate_series(0, %(stars)s) AS n
         UNION ALL SELECT 'poor', n, %(poor)s FROM generate_series(0, %(poors)s) AS n
     ) AS people;
 CREATE TABLE bench.assortment AS
     SELECT md5('reward-' || n)::uuid AS id,
         md5('seller-' || n %% (%(sellers)s + 1))::uuid AS seller_id, %(price)s::bigint AS price
-    FROM generate_series(0, %(rewards)s) AS n;
+    FROM generate_series(0, %(rewards)s) AS n
+    UNION ALL
+    SELECT md5('star-' || s || '-' || n)::uuid, md5('star-' || s)::uuid, %(price)s
+    FROM generate_series(0, %(stars)s) AS s CROSS JOIN generate_series(0, %(star_rewards)s) AS n;
 """
-# The same three views over both schemas, so that one audit reads both.
+# The same two views over every schema, so that one audit reads them all.
 _BURSAR: LiteralString = """
 INSERT INTO public.user_credits (user_id, balance) SELECT user_id, balance FROM bench.opening;
 INSERT INTO public.rewards (id, creator_id, name, cost)
@@ -54,9 +62,9 @@ CREATE VIEW bench.purchase AS SELECT buyer_id, seller_id, price FROM public.purc
 @contextlib.contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """Start an embedded PostgreSQL 18 with its default, durable settings; delete it afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="bursar-bench-"))
+    directory = FilePath(tempfile.mkdtemp(prefix=f"bursar-bench-{os.getpid()}-"))
     directory.chmod(0o711)  # the server's own user has to get through
-    cluster = Cluster(directory / "cluster", version="18")
+    cluster = Cluster(directory / "cluster", version="18", settings=_SETTINGS)
     try:
         yield cluster.start()
     finally:
@@ -64,47 +72,81 @@ def running_cluster() -> Iterator[Cluster]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def make_templates(cluster: Cluster, sizes: Sizes) -> None:
-    """Make the databases `template_bursar` and `template_classic`, filled and analysed."""
-    for name in ("template_bursar", "template_classic"):
-        cluster.create_database(name)
-    apply_all(cluster.url(database="template_bursar"))
-    cluster.give_password(SERVICE_ROLE)
-    fill: tuple[tuple[str, LiteralString], ...] = (
-        ("template_bursar", _BURSAR),
-        ("template_classic", _CLASSIC),
-    )
-    for name, statements in fill:
-        # Parameters of several statements at once are put in by the client.
-        with psycopg.connect(
-            cluster.url(database=name), autocommit=True, cursor_factory=psycopg.ClientCursor
-        ) as connection:
-            if name == "template_classic":
-                connection.execute((_HERE / "classic.sql").read_bytes())
-            connection.execute(
-                _OPENING,
-                {
-                    "rich": OPENING_BALANCE,
-                    "poor": POOR_PURCHASES * PRICE,
-                    "price": PRICE,
-                    "buyers": sizes.buyers - 1,
-                    "sellers": sizes.sellers - 1,
-                    "hot": sizes.hot_buyers - 1,
-                    "poors": sizes.poor_buyers - 1,
-                    "rewards": sizes.rewards - 1,
-                },
-            )
-            connection.execute(statements)
-            connection.execute("VACUUM ANALYZE")
-
-
-def make_databases(cluster: Cluster, wanted: Sequence[tuple[str, str]]) -> None:
-    """Make a database for each (name, template), then write everything to disk."""
+def make_databases(cluster: Cluster, paths: Sequence[Path], sizes: Sizes) -> None:
+    """Make a database for each path, filled and analysed, then write everything to disk."""
+    templates = {path.template for path in paths}
+    if "template_bursar" in templates:
+        apply_all_to(cluster, "template_bursar")
+        _fill(cluster, "template_bursar", sizes, _BURSAR)
+        cluster.give_password(SERVICE_ROLE)
+    if "template_classic" in templates:
+        cluster.create_database("template_classic")
+        with psycopg.connect(cluster.url(database="template_classic")) as connection:
+            connection.execute((_HERE / "classic.sql").read_bytes())
+        _fill(cluster, "template_classic", sizes, _CLASSIC)
     with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        for name, template in wanted:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
+        for path in paths:
+            if path.template is not None:
+                _copy(connection, path.database, path.template)
+                continue
+            cluster.create_database(path.database)
+            url = cluster.url(database=path.database)
+            _fill(cluster, path.database, sizes, "SELECT 1")
+            path.fill(url)
+            _vacuum(url)
         connection.execute("CHECKPOINT")
+
+
+def apply_all_to(cluster: Cluster, database: str) -> None:
+    """Make a database with our schema."""
+    cluster.create_database(database)
+    apply_all(cluster.url(database=database))
+
+
+def site_of(cluster: Cluster, path: Path, sizes: Sizes) -> Site:
+    """Return where a path finds its database."""
+    service = SERVICE_ROLE if path.template == "template_bursar" else None
+    url = cluster.url(database=path.database)
+    return Site(
+        url,
+        cluster.url(service, path.database) if service else url,
+        sizes,
+        cluster.pid,
+        cluster.binary,
+    )
+
+
+def _fill(cluster: Cluster, database: str, sizes: Sizes, statements: LiteralString) -> None:
+    url = cluster.url(database=database)
+    # Parameters of several statements at once are put in by the client.
+    with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+        connection.execute(
+            _OPENING,
+            {
+                "rich": OPENING_BALANCE,
+                "poor": POOR_PURCHASES * PRICE,
+                "price": PRICE,
+                "buyers": sizes.buyers - 1,
+                "sellers": sizes.sellers - 1,
+                "hot": sizes.hot_buyers - 1,
+                "poors": sizes.poor_buyers - 1,
+                "stars": sizes.stars - 1,
+                "star_rewards": sizes.star_rewards - 1,
+                "rewards": sizes.rewards - 1,
+            },
+        )
+        connection.execute(statements)
+    _vacuum(url)
+
+
+def _vacuum(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+def _copy(connection: psycopg.Connection, name: str, template: str) -> None:
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(template)
+        )
+    )

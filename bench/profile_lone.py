@@ -14,12 +14,13 @@ from psycopg.types.json import Json
 from rich.console import Console
 from rich.table import Table
 
-from bench.machine import children_seconds, process_seconds
 from bench.orders import Orders, Sizes
 from bench.paths.by_sql import request_of
-from bench.paths.path import Path
-from bench.prepare import SERVICE_ROLE, make_databases, make_templates, running_cluster
-from bench.schedule import LONE_PATHS, PATHS
+from bench.paths.path import Buyer
+from bench.paths.registry import make_paths
+from bench.plan import LONE_PATHS
+from bench.prepare import make_databases, running_cluster, site_of
+from bench.processors import tree_seconds
 from bursar.db.embedded import Cluster
 
 _CALLS = 1500
@@ -34,10 +35,13 @@ ORDER BY self_time DESC
 async def profile(console: Console) -> None:
     """Measure the lone paths, then the functions inside the database."""
     sizes = Sizes()
-    paths = [make() for make in PATHS if make.name in LONE_PATHS]
+    paths = [
+        path
+        for path in make_paths(LONE_PATHS)
+        if isinstance(path, Buyer) and path.missing() is None
+    ]
     with running_cluster() as cluster:
-        make_templates(cluster, sizes)
-        make_databases(cluster, [(path.database, path.template) for path in paths])
+        make_databases(cluster, paths, sizes)
         for durable in (True, False):
             with psycopg.connect(cluster.url(), autocommit=True) as connection:
                 connection.execute(
@@ -50,7 +54,7 @@ async def profile(console: Console) -> None:
         console.print(_functions(cluster, sizes))
 
 
-async def _table(cluster: Cluster, paths: list[Path], sizes: Sizes, *, durable: bool) -> Table:
+async def _table(cluster: Cluster, paths: list[Buyer], sizes: Sizes, *, durable: bool) -> Table:
     wait = "waiting for the disk" if durable else "not waiting for the disk"
     table = Table(title=f"One caller, per purchase, {wait}", title_justify="left")
     table.add_column("path")
@@ -61,27 +65,23 @@ async def _table(cluster: Cluster, paths: list[Path], sizes: Sizes, *, durable: 
     return table
 
 
-async def _measure(cluster: Cluster, path: Path, sizes: Sizes, *, durable: bool) -> list[str]:
+async def _measure(cluster: Cluster, path: Buyer, sizes: Sizes, *, durable: bool) -> list[str]:
     orders = Orders(sizes)
     stream = orders.of("spread")
     if not durable:  # the first pass has bought these
         list(islice(stream, _CALLS + _WARM_UP))
-    await path.open(
-        cluster.url(database=path.database),
-        cluster.url(SERVICE_ROLE, path.database),
-        orders.buyers(),
-    )
-    pid, server_pid = cluster.pid or 0, path.server_pid
+    await path.open(site_of(cluster, path, sizes))
+    pid, server_pid = cluster.pid or 0, path.server_pid or 0
     try:
         for order in islice(stream, _WARM_UP):
             await path.buy([order])
         took = []
-        before = (time.process_time(), process_seconds(server_pid or 0), children_seconds(pid))
+        before = (time.process_time(), tree_seconds(server_pid), tree_seconds(pid))
         for order in islice(stream, _CALLS):
             begun = time.perf_counter()
             await path.buy([order])
             took.append(1000 * (time.perf_counter() - begun))
-        after = (time.process_time(), process_seconds(server_pid or 0), children_seconds(pid))
+        after = (time.process_time(), tree_seconds(server_pid), tree_seconds(pid))
     finally:
         await path.close()
     took.sort()

@@ -1,1 +1,1 @@
-"""The ways to a purchase that are measured against each other."""
+"""The ways to a purchase that are measured against each other, one file each."""

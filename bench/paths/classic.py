@@ -7,23 +7,29 @@ import psycopg
 
 from bench.orders import Order
 from bench.paths.by_sql import open_pool
-from bench.paths.path import Path
+from bench.paths.path import Buyer, Site, Template
 
 
-class Classic(Path):
+class Classic(Buyer):
     """`SELECT purchase_reward(reward, buyer)`: the lock, the check and the writes in PL/pgSQL."""
 
-    name, title = "classic", "classic, from Python"
-    template = "template_classic"
+    name, title, kind = "classic", "classic, from Python", "rival"
+    says = (
+        "a PL/pgSQL function that locks the buyer's wallet FOR UPDATE, checks, inserts the"
+        " purchase, updates both balances and logs the buyer's side; psycopg, a pool of 16"
+    )
+    template: Template | None = "template_classic"
 
-    async def open(self, url: str, service_url: str, buyers: Sequence[str]) -> None:
+    async def open(self, site: Site) -> None:
         """Open the pool."""
-        self._pool = await open_pool(url)
+        self._pool = await open_pool(site.url)
+        self.round_trips = 0
 
     async def buy(self, orders: Sequence[Order]) -> int:
         """Call the function once for each order."""
         done = 0
         for order in orders:
+            self.round_trips = (self.round_trips or 0) + 1
             try:
                 async with self._pool.connection() as connection:
                     cursor = await connection.execute(
@@ -43,8 +49,8 @@ class Classic(Path):
 class Naive(Classic):
     """Reads the balance, decides in Python, writes what it computed: one transaction, no lock."""
 
-    name, title = "naive", "naive, from Python"
-    callers = (8, 32)
+    name, title, kind = "naive", "naive, from Python", "rival"
+    says = "one transaction that reads the balance, decides in Python and writes what it computed"
     expects_wrong_results = True
 
     async def buy(self, orders: Sequence[Order]) -> int:
@@ -53,6 +59,8 @@ class Naive(Classic):
 
     async def _buy_one(self, order: Order) -> bool:
         async with self._pool.connection() as connection, connection.transaction():
+            # The seven below and what begins and ends the transaction.
+            self.round_trips = (self.round_trips or 0) + 9
             run = connection.execute
             seller, price = await _row(
                 await run("SELECT seller_id, price FROM reward WHERE id = %s", [order.reward])

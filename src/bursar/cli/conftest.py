@@ -21,7 +21,7 @@ from bursar.db.embedded import Cluster
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 RUN_SECONDS = 120.0
-_PROGRAM = [sys.executable, "-c", "from bursar.cli import main; main()"]
+PROGRAM = [sys.executable, "-c", "from bursar.cli import main; main()"]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -33,7 +33,7 @@ def environment(**more: str) -> dict[str, str]:
 def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return what it said."""
     return subprocess.run(
-        [*_PROGRAM, *arguments],
+        [*PROGRAM, *arguments],
         env=environment(**more),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -80,7 +80,7 @@ class Up:
         started = time.monotonic()
         self.said = ""
         self._process = subprocess.Popen(
-            [*_PROGRAM, "up", "--port", "0", "--data", str(self.data), *more],
+            [*PROGRAM, "up", "--port", "0", "--data", str(self.data), *more],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

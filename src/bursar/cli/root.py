@@ -18,6 +18,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("token", "bursar.cli.give_token", "Print a token to call the HTTP API with."),
     ("wallet", "bursar.cli.wallet", "Show, explain and change wallets."),
     ("race", "bursar.cli.race", "Race many buyers against a running deployment; give a verdict."),
+    ("bench", "bursar.cli.bench", "Measure purchases beside rivals; print or write a report."),
 )
 _MODULES = {name: module for name, module, _ in _COMMANDS}
 
