@@ -271,12 +271,12 @@ CREATE FUNCTION auth.uid() RETURNS uuid
 -- Name: adjust(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.adjust(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.adjust(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'adjust'));
+    RETURN bursar.carry('adjust', p_requests)::jsonb;
 END
 $$;
 
@@ -482,12 +482,12 @@ COMMENT ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text
 -- Name: batch(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.batch(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.batch(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', p_requests);
+    RETURN bursar.carry('batch', p_requests)::jsonb;
 END
 $$;
 
@@ -511,12 +511,10 @@ BEGIN
     EXECUTE format($f$
 CREATE OR REPLACE FUNCTION bursar.%1$I(p_asset text, %2$s) RETURNS %3$s
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
-BEGIN
-    %4$s CASE p_asset%5$s
-    END;
+BEGIN%4$s
+    RETURN NULL;
 END
-$b$$f$, p_verb || '_asset', p_parameters, p_returns,
-        CASE p_returns WHEN 'void' THEN 'PERFORM' ELSE 'RETURN' END, p_branches);
+$b$$f$, p_verb || '_asset', p_parameters, p_returns, p_branches);
     EXECUTE format('REVOKE ALL ON FUNCTION bursar.%I(text, %s) FROM PUBLIC, anon, authenticated',
         p_verb || '_asset', v_types);
     EXECUTE format('COMMENT ON FUNCTION bursar.%I(text, %s) IS %L',
@@ -543,7 +541,7 @@ DECLARE
 CREATE OR REPLACE FUNCTION bursar.%s RETURNS %s
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 BEGIN%s
-    RETURN NULL;
+    %s
 END
 $b$$f$;
     v_branch CONSTANT text := E'\n    IF p_handler = %L THEN RETURN bursar.%I(%s); END IF;';
@@ -553,13 +551,15 @@ BEGIN
             ORDER BY proname COLLATE "C")
         FROM pg_proc
         WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json[]'::regtype
-            AND proargtypes = ARRAY['jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector));
+            AND proargtypes = ARRAY['jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector),
+        'RAISE EXCEPTION ''There is no such verb: %.'', p_handler
+        USING ERRCODE = ''undefined_function'';');
     EXECUTE format(v_template, 'handle_lone(p_handler text, p_request jsonb)', 'json', (
         SELECT string_agg(format(v_branch, regexp_replace(proname, '_straight$', '_batch'),
             proname, 'p_request'), '' ORDER BY proname COLLATE "C")
         FROM pg_proc
         WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json'::regtype
-            AND proname ~ '_straight$'));
+            AND proname ~ '_straight$'), 'RETURN NULL;');
     REVOKE ALL ON FUNCTION bursar.handle(text, jsonb, boolean) FROM PUBLIC, anon, authenticated;
     REVOKE ALL ON FUNCTION bursar.handle_lone(text, jsonb) FROM PUBLIC, anon, authenticated;
     COMMENT ON FUNCTION bursar.handle(text, jsonb, boolean) IS 'Generated: chooses a handler.';
@@ -624,13 +624,14 @@ BEGIN
     RETURN v_states;
 END
 $b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.write_%10$s(p_states bursar.wallet_state[]) RETURNS void
+CREATE OR REPLACE FUNCTION bursar.write_%10$s(p_states bursar.wallet_state[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 BEGIN
     UPDATE %2$s AS w SET %4$s = s.balance::%9$s, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
     WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+    RETURN FOUND;
 END
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
@@ -676,11 +677,12 @@ BEGIN
     RETURN v_outcome;
 END
 $b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
+CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, bursar, pg_temp AS $b$
-    INSERT INTO %2$s (%7$s%3$s, %4$s)
+    WITH opened AS (INSERT INTO %2$s (%7$s%3$s, %4$s)
     SELECT %8$so::%5$s, 0 FROM unnest(p_owner_ids) AS o ORDER BY o COLLATE "C"
-    ON CONFLICT (%7$s%3$s) DO NOTHING
+    ON CONFLICT (%7$s%3$s) DO NOTHING RETURNING 1)
+    SELECT count(*) FROM opened
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.look_%10$s(p_owner_id text) RETURNS bursar.wallet_state
 LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$
@@ -738,7 +740,7 @@ BEGIN
         PERFORM bursar.build_store(to_jsonb(a) || jsonb_build_object('store', a.store::text));
         FOREACH v_verb IN ARRAY ARRAY['lock', 'write', 'open', 'look'] LOOP
             v_branches := jsonb_set(v_branches, ARRAY[v_verb], to_jsonb((v_branches ->> v_verb)
-                || format(E'\n        WHEN %L THEN bursar.%I(%s)', a.asset,
+                || format(E'\n    IF p_asset = %L THEN RETURN bursar.%I(%s); END IF;', a.asset,
                     v_verb || '_' || a.suffix,
                     CASE v_verb WHEN 'lock' THEN 'p_owner_ids, p_wait' WHEN 'write' THEN 'p_states'
                     WHEN 'open' THEN 'p_owner_ids' ELSE 'p_owner_id' END)));
@@ -755,9 +757,9 @@ BEGIN
     END IF;
     PERFORM bursar.build_choice('lock', 'p_owner_ids text[], p_wait boolean',
         'bursar.wallet_state[]', v_branches ->> 'lock');
-    PERFORM bursar.build_choice('write', 'p_states bursar.wallet_state[]', 'void',
+    PERFORM bursar.build_choice('write', 'p_states bursar.wallet_state[]', 'boolean',
         v_branches ->> 'write');
-    PERFORM bursar.build_choice('open', 'p_owner_ids text[]', 'void', v_branches ->> 'open');
+    PERFORM bursar.build_choice('open', 'p_owner_ids text[]', 'bigint', v_branches ->> 'open');
     PERFORM bursar.build_choice('look', 'p_owner_id text', 'bursar.wallet_state',
         v_branches ->> 'look');
     EXECUTE 'CREATE OR REPLACE VIEW bursar.balance WITH (security_invoker = true) AS '
@@ -830,12 +832,12 @@ COMMENT ON FUNCTION bursar.canonical_owner(p_owner_id text, p_asset text) IS 'An
 -- Name: capture(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.capture(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.capture(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'capture'));
+    RETURN bursar.carry('capture', p_requests)::jsonb;
 END
 $$;
 
@@ -858,6 +860,32 @@ CREATE FUNCTION bursar.capture_legs(q bursar.instruction) RETURNS bursar.leg[]
 --
 
 COMMENT ON FUNCTION bursar.capture_legs(q bursar.instruction) IS 'What a capture does to each wallet.';
+
+--
+-- Name: carry(text, jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.carry(p_verb text, p_requests jsonb) RETURNS json
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    IF p_verb = 'batch' THEN
+        RETURN bursar.attempt('carry_out', p_requests);
+    ELSIF p_verb IN ('grant', 'spend', 'transfer', 'hold', 'capture', 'release', 'refund', 'adjust',
+        'freeze')
+    THEN
+        RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, p_verb));
+    END IF;
+    RETURN bursar.attempt(p_verb || '_batch', p_requests, p_verb);
+END
+$$;
+
+--
+-- Name: FUNCTION carry(p_verb text, p_requests jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.carry(p_verb text, p_requests jsonb) IS 'Carries out a batch of any verb.';
 
 --
 -- Name: carry_out(jsonb, boolean); Type: FUNCTION; Schema: bursar; Owner: -
@@ -972,11 +1000,8 @@ CREATE FUNCTION bursar.count_before_repeat(p_names anyarray) RETURNS integer
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    IF (SELECT count(DISTINCT t.name) = count(t.name) FROM unnest(p_names) AS t (name)) THEN
-        RETURN cardinality(p_names);
-    END IF;
     RETURN (
-        SELECT min(r.n) - 1
+        SELECT coalesce(min(r.n) - 1, cardinality(p_names))
         FROM (SELECT t.n, row_number() OVER (PARTITION BY t.name ORDER BY t.n) AS place
             FROM unnest(p_names) WITH ORDINALITY AS t (name, n) WHERE t.name IS NOT NULL) AS r
         WHERE r.place > 1);
@@ -1488,12 +1513,12 @@ COMMENT ON FUNCTION bursar.forget_asset(p_asset text) IS 'Forgets an asset; its 
 -- Name: freeze(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar."freeze"(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar."freeze"(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'freeze'));
+    RETURN bursar.carry('freeze', p_requests)::jsonb;
 END
 $$;
 
@@ -1521,12 +1546,12 @@ COMMENT ON FUNCTION bursar.freeze_legs(q bursar.instruction) IS 'What a freeze d
 -- Name: grant(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar."grant"(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar."grant"(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'grant'));
+    RETURN bursar.carry('grant', p_requests)::jsonb;
 END
 $$;
 
@@ -1609,7 +1634,8 @@ CREATE FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) 
 BEGIN
     IF p_handler = 'carry_out' THEN RETURN bursar.carry_out(p_requests, p_wait); END IF;
     IF p_handler = 'purchase_reward_batch' THEN RETURN bursar.purchase_reward_batch(p_requests, p_wait); END IF;
-    RETURN NULL;
+    RAISE EXCEPTION 'There is no such verb: %.', p_handler
+        USING ERRCODE = 'undefined_function';
 END
 $$;
 
@@ -1643,12 +1669,12 @@ COMMENT ON FUNCTION bursar.handle_lone(p_handler text, p_request jsonb) IS 'Gene
 -- Name: hold(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.hold(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.hold(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'hold'));
+    RETURN bursar.carry('hold', p_requests)::jsonb;
 END
 $$;
 
@@ -1855,10 +1881,9 @@ CREATE FUNCTION bursar.lock_asset(p_asset text, p_owner_ids text[], p_wait boole
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN CASE p_asset
-        WHEN 'credit' THEN bursar.lock_credit(p_owner_ids, p_wait)
-        WHEN 'credit:owed' THEN bursar.lock_credit_owed(p_owner_ids, p_wait)
-    END;
+    IF p_asset = 'credit' THEN RETURN bursar.lock_credit(p_owner_ids, p_wait); END IF;
+    IF p_asset = 'credit:owed' THEN RETURN bursar.lock_credit_owed(p_owner_ids, p_wait); END IF;
+    RETURN NULL;
 END
 $$;
 
@@ -2027,10 +2052,9 @@ CREATE FUNCTION bursar.look_asset(p_asset text, p_owner_id text) RETURNS bursar.
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN CASE p_asset
-        WHEN 'credit' THEN bursar.look_credit(p_owner_id)
-        WHEN 'credit:owed' THEN bursar.look_credit_owed(p_owner_id)
-    END;
+    IF p_asset = 'credit' THEN RETURN bursar.look_credit(p_owner_id); END IF;
+    IF p_asset = 'credit:owed' THEN RETURN bursar.look_credit_owed(p_owner_id); END IF;
+    RETURN NULL;
 END
 $$;
 
@@ -2080,15 +2104,14 @@ COMMENT ON FUNCTION bursar.look_credit_owed(p_owner_id text) IS 'Generated: wall
 -- Name: open_asset(text, text[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.open_asset(p_asset text, p_owner_ids text[]) RETURNS void
+CREATE FUNCTION bursar.open_asset(p_asset text, p_owner_ids text[]) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    PERFORM CASE p_asset
-        WHEN 'credit' THEN bursar.open_credit(p_owner_ids)
-        WHEN 'credit:owed' THEN bursar.open_credit_owed(p_owner_ids)
-    END;
+    IF p_asset = 'credit' THEN RETURN bursar.open_credit(p_owner_ids); END IF;
+    IF p_asset = 'credit:owed' THEN RETURN bursar.open_credit_owed(p_owner_ids); END IF;
+    RETURN NULL;
 END
 $$;
 
@@ -2102,13 +2125,14 @@ COMMENT ON FUNCTION bursar.open_asset(p_asset text, p_owner_ids text[]) IS 'Gene
 -- Name: open_credit(text[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.open_credit(p_owner_ids text[]) RETURNS void
+CREATE FUNCTION bursar.open_credit(p_owner_ids text[]) RETURNS bigint
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    INSERT INTO public.user_credits (user_id, balance)
+    WITH opened AS (INSERT INTO public.user_credits (user_id, balance)
     SELECT o::uuid, 0 FROM unnest(p_owner_ids) AS o ORDER BY o COLLATE "C"
-    ON CONFLICT (user_id) DO NOTHING
+    ON CONFLICT (user_id) DO NOTHING RETURNING 1)
+    SELECT count(*) FROM opened
 $$;
 
 --
@@ -2121,13 +2145,14 @@ COMMENT ON FUNCTION bursar.open_credit(p_owner_ids text[]) IS 'Generated: wallet
 -- Name: open_credit_owed(text[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.open_credit_owed(p_owner_ids text[]) RETURNS void
+CREATE FUNCTION bursar.open_credit_owed(p_owner_ids text[]) RETURNS bigint
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    INSERT INTO wallet (asset, owner_id, balance)
+    WITH opened AS (INSERT INTO wallet (asset, owner_id, balance)
     SELECT 'credit:owed', o::text, 0 FROM unnest(p_owner_ids) AS o ORDER BY o COLLATE "C"
-    ON CONFLICT (asset, owner_id) DO NOTHING
+    ON CONFLICT (asset, owner_id) DO NOTHING RETURNING 1)
+    SELECT count(*) FROM opened
 $$;
 
 --
@@ -2347,12 +2372,12 @@ COMMENT ON FUNCTION bursar.prune_idempotency(p_keep interval, p_limit integer) I
 -- Name: purchase_reward(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward');
+    RETURN bursar.carry('purchase_reward', p_requests)::jsonb;
 END
 $$;
 
@@ -2386,7 +2411,10 @@ BEGIN
         CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id)) AS o (owner_id)
         WHERE q.refusal IS NULL), p_wait);
 
-    IF cardinality(v_in) > 1 THEN
+    IF (SELECT count(DISTINCT q.claim) < count(q.claim)
+            OR count(DISTINCT uuid_send(q.collector_id) || uuid_send(q.reward_id)) < count(*)
+        FROM unnest(v_in) AS q)
+    THEN
         v_in := v_in[:(SELECT least(
             bursar.count_before_repeat(array_agg(q.claim ORDER BY q.n)),
             bursar.count_before_repeat(array_agg(
@@ -3106,12 +3134,12 @@ COMMENT ON FUNCTION bursar.record_raw_write() IS 'Trigger of every store: turns 
 -- Name: refund(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.refund(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.refund(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'refund'));
+    RETURN bursar.carry('refund', p_requests)::jsonb;
 END
 $$;
 
@@ -3279,12 +3307,12 @@ COMMENT ON FUNCTION bursar.register_asset(p_asset text, p_store regclass, p_owne
 -- Name: release(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.release(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.release(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'release'));
+    RETURN bursar.carry('release', p_requests)::jsonb;
 END
 $$;
 
@@ -3312,12 +3340,12 @@ COMMENT ON FUNCTION bursar.replayed(p_outcome json) IS 'An outcome that is answe
 -- Name: spend(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.spend(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.spend(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'spend'));
+    RETURN bursar.carry('spend', p_requests)::jsonb;
 END
 $$;
 
@@ -3353,12 +3381,12 @@ COMMENT ON FUNCTION bursar.stop_at_closed_gate() IS 'Trigger: refuses a write wh
 -- Name: transfer(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.transfer(p_requests jsonb) RETURNS json
+CREATE FUNCTION bursar.transfer(p_requests jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'transfer'));
+    RETURN bursar.carry('transfer', p_requests)::jsonb;
 END
 $$;
 
@@ -3392,15 +3420,14 @@ COMMENT ON FUNCTION bursar.with_verb(p_requests jsonb, p_verb text) IS 'Writes a
 -- Name: write_asset(text, bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.write_asset(p_asset text, p_states bursar.wallet_state[]) RETURNS void
+CREATE FUNCTION bursar.write_asset(p_asset text, p_states bursar.wallet_state[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 BEGIN
-    PERFORM CASE p_asset
-        WHEN 'credit' THEN bursar.write_credit(p_states)
-        WHEN 'credit:owed' THEN bursar.write_credit_owed(p_states)
-    END;
+    IF p_asset = 'credit' THEN RETURN bursar.write_credit(p_states); END IF;
+    IF p_asset = 'credit:owed' THEN RETURN bursar.write_credit_owed(p_states); END IF;
+    RETURN NULL;
 END
 $$;
 
@@ -3414,7 +3441,7 @@ COMMENT ON FUNCTION bursar.write_asset(p_asset text, p_states bursar.wallet_stat
 -- Name: write_credit(bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.write_credit(p_states bursar.wallet_state[]) RETURNS void
+CREATE FUNCTION bursar.write_credit(p_states bursar.wallet_state[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -3423,6 +3450,7 @@ BEGIN
         bursar_status = s.status
     FROM unnest(p_states) AS s
     WHERE  w.user_id = s.owner_id::uuid AND s.asset = 'credit';
+    RETURN FOUND;
 END
 $$;
 
@@ -3436,7 +3464,7 @@ COMMENT ON FUNCTION bursar.write_credit(p_states bursar.wallet_state[]) IS 'Gene
 -- Name: write_credit_owed(bursar.wallet_state[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.write_credit_owed(p_states bursar.wallet_state[]) RETURNS void
+CREATE FUNCTION bursar.write_credit_owed(p_states bursar.wallet_state[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -3445,6 +3473,7 @@ BEGIN
         bursar_status = s.status
     FROM unnest(p_states) AS s
     WHERE w.asset = 'credit:owed' AND w.owner_id = s.owner_id::text AND s.asset = 'credit:owed';
+    RETURN FOUND;
 END
 $$;
 
@@ -3532,9 +3561,11 @@ CREATE FUNCTION bursar.write_wallets(p_states bursar.wallet_state[]) RETURNS voi
     AS $$
 DECLARE
     v_asset text;
+    v_written boolean;
 BEGIN
-    FOR v_asset IN SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1 LOOP
-        PERFORM bursar.write_asset(v_asset, p_states);
+    FOREACH v_asset IN ARRAY ARRAY(SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1)
+    LOOP
+        v_written := bursar.write_asset(v_asset, p_states);
     END LOOP;
 END
 $$;
@@ -3632,12 +3663,13 @@ CREATE FUNCTION public.purchase_reward(p_reward_id uuid, p_collector_id uuid, p_
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-    SELECT bursar.raise_refusal(bursar.purchase_reward(jsonb_build_array(jsonb_build_object(
-        'reward_id', p_reward_id,
-        'collector_id', p_collector_id,
-        'expected_price', p_expected_price,
-        'caller', bursar.caller(),
-        'actor', 'sql:' || bursar.caller_role()))) -> 0)::jsonb
+    SELECT bursar.raise_refusal(bursar.carry('purchase_reward', jsonb_build_array(
+        jsonb_build_object(
+            'reward_id', p_reward_id,
+            'collector_id', p_collector_id,
+            'expected_price', p_expected_price,
+            'caller', bursar.caller(),
+            'actor', 'sql:' || bursar.caller_role()))) -> 0)::jsonb
 $$;
 
 --
@@ -4729,6 +4761,14 @@ GRANT ALL ON FUNCTION bursar.capture(p_requests jsonb) TO bursar_service;
 --
 
 REVOKE ALL ON FUNCTION bursar.capture_legs(q bursar.instruction) FROM PUBLIC;
+
+--
+-- Name: FUNCTION carry(p_verb text, p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.carry(p_verb text, p_requests jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION bursar.carry(p_verb text, p_requests jsonb) TO service_role;
+GRANT ALL ON FUNCTION bursar.carry(p_verb text, p_requests jsonb) TO bursar_service;
 
 --
 -- Name: FUNCTION carry_out(p_requests jsonb, p_wait boolean); Type: ACL; Schema: bursar; Owner: -

@@ -24,7 +24,9 @@ LEDGER_VERBS = {
     "batch",
 }
 APP_VERBS = {"purchase_reward"}
-VERB_CALLS = {f"bursar.{verb}(jsonb)" for verb in LEDGER_VERBS | APP_VERBS}
+VERB_CALLS = {f"bursar.{verb}(jsonb)" for verb in LEDGER_VERBS | APP_VERBS} | {
+    "bursar.carry(text, jsonb)"
+}
 READS = {
     "bursar.read_wallet(text, text)",
     "bursar.read_statement(text, text, bigint, integer)",

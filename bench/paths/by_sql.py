@@ -52,10 +52,10 @@ def request_of(order: Order) -> dict[str, Any]:
 
 
 class Sql(Buyer):
-    """`SELECT bursar.purchase_reward($1)` from Python, on connections of a pool."""
+    """`SELECT bursar.carry('purchase_reward', $1)` from Python, on connections of a pool."""
 
     name, title, kind = "sql", "SQL, one per call", "ours"
-    says = "SELECT bursar.purchase_reward($1) through psycopg, on a pool of 16 connections"
+    says = "SELECT bursar.carry('purchase_reward', $1) through psycopg, on a pool of 16 connections"
 
     async def open(self, site: Site) -> None:
         """Open the pool, as the role the service logs in with."""
@@ -67,7 +67,9 @@ class Sql(Buyer):
         body = _encode([request_of(order) for order in orders]).decode()
         self.round_trips = (self.round_trips or 0) + 1
         async with self._pool.connection() as connection:
-            cursor = await connection.execute("SELECT bursar.purchase_reward(%s::jsonb)", [body])
+            cursor = await connection.execute(
+                "SELECT bursar.carry('purchase_reward', %s::jsonb)", [body]
+            )
             row = await cursor.fetchone()
         if row is None:
             raise RuntimeError("The function answered nothing.")

@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- adjust: an operator's correction, up or down. Down beyond what is available it is refused, or
 -- becomes debt where `shortfall` says so.
 --
@@ -17,12 +16,12 @@ RETURN ARRAY[
 COMMENT ON FUNCTION bursar.adjust_legs(bursar.instruction) IS 'What a adjust does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.adjust_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.adjust(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.adjust(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'adjust'));
+    RETURN bursar.carry('adjust', p_requests)::jsonb;
 END
 $$;
 

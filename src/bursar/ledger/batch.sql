@@ -1,13 +1,13 @@
--- requires: ledger/attempt.sql
+-- requires: ledger/carry.sql
 -- requires: ledger/carry_out.sql
 -- batch: requests of any ledger verbs, each with its `verb`, carried out as if one after the other:
 -- what an earlier one credits, a later one can spend. Each has its own outcome.
-CREATE OR REPLACE FUNCTION bursar.batch(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.batch(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', p_requests);
+    RETURN bursar.carry('batch', p_requests)::jsonb;
 END
 $$;
 

@@ -13,7 +13,7 @@ DECLARE
 CREATE OR REPLACE FUNCTION bursar.%s RETURNS %s
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 BEGIN%s
-    RETURN NULL;
+    %s
 END
 $b$$f$;
     v_branch CONSTANT text := E'\n    IF p_handler = %L THEN RETURN bursar.%I(%s); END IF;';
@@ -23,13 +23,15 @@ BEGIN
             ORDER BY proname COLLATE "C")
         FROM pg_proc
         WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json[]'::regtype
-            AND proargtypes = ARRAY['jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector));
+            AND proargtypes = ARRAY['jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector),
+        'RAISE EXCEPTION ''There is no such verb: %.'', p_handler
+        USING ERRCODE = ''undefined_function'';');
     EXECUTE format(v_template, 'handle_lone(p_handler text, p_request jsonb)', 'json', (
         SELECT string_agg(format(v_branch, regexp_replace(proname, '_straight$', '_batch'),
             proname, 'p_request'), '' ORDER BY proname COLLATE "C")
         FROM pg_proc
         WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json'::regtype
-            AND proname ~ '_straight$'));
+            AND proname ~ '_straight$'), 'RETURN NULL;');
     REVOKE ALL ON FUNCTION bursar.handle(text, jsonb, boolean) FROM PUBLIC, anon, authenticated;
     REVOKE ALL ON FUNCTION bursar.handle_lone(text, jsonb) FROM PUBLIC, anon, authenticated;
     COMMENT ON FUNCTION bursar.handle(text, jsonb, boolean) IS 'Generated: chooses a handler.';

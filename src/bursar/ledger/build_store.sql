@@ -56,13 +56,14 @@ BEGIN
     RETURN v_states;
 END
 $b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.write_%10$s(p_states bursar.wallet_state[]) RETURNS void
+CREATE OR REPLACE FUNCTION bursar.write_%10$s(p_states bursar.wallet_state[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 BEGIN
     UPDATE %2$s AS w SET %4$s = s.balance::%9$s, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
     WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+    RETURN FOUND;
 END
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
@@ -108,11 +109,12 @@ BEGIN
     RETURN v_outcome;
 END
 $b$$f$, $f$
-CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS void
+CREATE OR REPLACE FUNCTION bursar.open_%10$s(p_owner_ids text[]) RETURNS bigint
 LANGUAGE sql SET search_path = pg_catalog, bursar, pg_temp AS $b$
-    INSERT INTO %2$s (%7$s%3$s, %4$s)
+    WITH opened AS (INSERT INTO %2$s (%7$s%3$s, %4$s)
     SELECT %8$so::%5$s, 0 FROM unnest(p_owner_ids) AS o ORDER BY o COLLATE "C"
-    ON CONFLICT (%7$s%3$s) DO NOTHING
+    ON CONFLICT (%7$s%3$s) DO NOTHING RETURNING 1)
+    SELECT count(*) FROM opened
 $b$$f$, $f$
 CREATE OR REPLACE FUNCTION bursar.look_%10$s(p_owner_id text) RETURNS bursar.wallet_state
 LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$

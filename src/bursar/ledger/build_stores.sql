@@ -28,7 +28,7 @@ BEGIN
         PERFORM bursar.build_store(to_jsonb(a) || jsonb_build_object('store', a.store::text));
         FOREACH v_verb IN ARRAY ARRAY['lock', 'write', 'open', 'look'] LOOP
             v_branches := jsonb_set(v_branches, ARRAY[v_verb], to_jsonb((v_branches ->> v_verb)
-                || format(E'\n        WHEN %L THEN bursar.%I(%s)', a.asset,
+                || format(E'\n    IF p_asset = %L THEN RETURN bursar.%I(%s); END IF;', a.asset,
                     v_verb || '_' || a.suffix,
                     CASE v_verb WHEN 'lock' THEN 'p_owner_ids, p_wait' WHEN 'write' THEN 'p_states'
                     WHEN 'open' THEN 'p_owner_ids' ELSE 'p_owner_id' END)));
@@ -45,9 +45,9 @@ BEGIN
     END IF;
     PERFORM bursar.build_choice('lock', 'p_owner_ids text[], p_wait boolean',
         'bursar.wallet_state[]', v_branches ->> 'lock');
-    PERFORM bursar.build_choice('write', 'p_states bursar.wallet_state[]', 'void',
+    PERFORM bursar.build_choice('write', 'p_states bursar.wallet_state[]', 'boolean',
         v_branches ->> 'write');
-    PERFORM bursar.build_choice('open', 'p_owner_ids text[]', 'void', v_branches ->> 'open');
+    PERFORM bursar.build_choice('open', 'p_owner_ids text[]', 'bigint', v_branches ->> 'open');
     PERFORM bursar.build_choice('look', 'p_owner_id text', 'bursar.wallet_state',
         v_branches ->> 'look');
     EXECUTE 'CREATE OR REPLACE VIEW bursar.balance WITH (security_invoker = true) AS '
@@ -74,12 +74,10 @@ BEGIN
     EXECUTE format($f$
 CREATE OR REPLACE FUNCTION bursar.%1$I(p_asset text, %2$s) RETURNS %3$s
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
-BEGIN
-    %4$s CASE p_asset%5$s
-    END;
+BEGIN%4$s
+    RETURN NULL;
 END
-$b$$f$, p_verb || '_asset', p_parameters, p_returns,
-        CASE p_returns WHEN 'void' THEN 'PERFORM' ELSE 'RETURN' END, p_branches);
+$b$$f$, p_verb || '_asset', p_parameters, p_returns, p_branches);
     EXECUTE format('REVOKE ALL ON FUNCTION bursar.%I(text, %s) FROM PUBLIC, anon, authenticated',
         p_verb || '_asset', v_types);
     EXECUTE format('COMMENT ON FUNCTION bursar.%I(text, %s) IS %L',

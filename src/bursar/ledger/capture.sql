@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- capture: takes what a hold set aside, or a part of it. A `final` capture (the default) releases
 -- the rest; others may follow one that is not. What is asked beyond the hold is an over-run:
 -- refused, cut to the hold (`cap`), or spent besides and owed where it is not available
@@ -24,12 +23,12 @@ COMMENT ON FUNCTION bursar.capture_legs(bursar.instruction) IS
     'What a capture does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.capture_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.capture(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.capture(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'capture'));
+    RETURN bursar.carry('capture', p_requests)::jsonb;
 END
 $$;
 

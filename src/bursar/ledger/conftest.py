@@ -19,7 +19,7 @@ CREATE TABLE bursar.effect (key text PRIMARY KEY, owner_id text NOT NULL, amount
 CREATE TABLE bursar.purse (owner_id text PRIMARY KEY);
 CREATE SEQUENCE bursar.failures;
 
-CREATE FUNCTION bursar.spend(requests jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION bursar.carry(verb text, requests jsonb) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     request jsonb;
     outcomes jsonb := '[]';
@@ -56,10 +56,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION bursar.grant(requests jsonb) RETURNS jsonb LANGUAGE sql AS
-    $$ SELECT bursar.spend(requests) $$;
-CREATE FUNCTION bursar.batch(requests jsonb) RETURNS jsonb LANGUAGE sql AS
-    $$ SELECT bursar.spend(requests) $$;
 CREATE FUNCTION bursar.read_wallet(p_owner_id text, p_asset text) RETURNS jsonb LANGUAGE sql AS
     $$ SELECT jsonb_build_object('owner_id', p_owner_id, 'asset', p_asset) $$;
 """

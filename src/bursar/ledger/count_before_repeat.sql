@@ -6,11 +6,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    IF (SELECT count(DISTINCT t.name) = count(t.name) FROM unnest(p_names) AS t (name)) THEN
-        RETURN cardinality(p_names);
-    END IF;
     RETURN (
-        SELECT min(r.n) - 1
+        SELECT coalesce(min(r.n) - 1, cardinality(p_names))
         FROM (SELECT t.n, row_number() OVER (PARTITION BY t.name ORDER BY t.n) AS place
             FROM unnest(p_names) WITH ORDINALITY AS t (name, n) WHERE t.name IS NOT NULL) AS r
         WHERE r.place > 1);

@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- freeze: sets a wallet's status. A frozen wallet pays nothing and still receives; a closed one
 -- does neither, and must be empty.
 --
@@ -14,12 +13,12 @@ RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, 0, NULL)]::bursar.leg[];
 COMMENT ON FUNCTION bursar.freeze_legs(bursar.instruction) IS 'What a freeze does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.freeze_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.freeze(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.freeze(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'freeze'));
+    RETURN bursar.carry('freeze', p_requests)::jsonb;
 END
 $$;
 

@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- grant: credits an owner's wallet from outside. The other side is `system:external` when the grant
 -- names an external transaction (a card payment, a store purchase), else `system:issuance`. An
 -- external id has an effect once, for ever, whoever presents it.
@@ -21,12 +20,12 @@ RETURN ARRAY[
 COMMENT ON FUNCTION bursar.grant_legs(bursar.instruction) IS 'What a grant does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.grant_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.grant(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.grant(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'grant'));
+    RETURN bursar.carry('grant', p_requests)::jsonb;
 END
 $$;
 

@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- hold: sets an amount aside until it is captured, released or lapses. Posted balances stay.
 --
 -- Fields: owner_id, asset, amount, [expires_in_seconds = 3600, at most 86400],
@@ -13,12 +12,12 @@ RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, q.amount, NULL)]::bursar.leg[];
 COMMENT ON FUNCTION bursar.hold_legs(bursar.instruction) IS 'What a hold does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.hold_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.hold(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.hold(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'hold'));
+    RETURN bursar.carry('hold', p_requests)::jsonb;
 END
 $$;
 

@@ -63,9 +63,11 @@ SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     v_asset text;
+    v_written boolean;
 BEGIN
-    FOR v_asset IN SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1 LOOP
-        PERFORM bursar.write_asset(v_asset, p_states);
+    FOREACH v_asset IN ARRAY ARRAY(SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1)
+    LOOP
+        v_written := bursar.write_asset(v_asset, p_states);
     END LOOP;
 END
 $$;

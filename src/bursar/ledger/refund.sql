@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- refund: takes a charge back, or a part of it; of a grant, what was granted. Several refunds
 -- together never exceed the charge: they meet at the lock on the parent transaction. Whoever was
 -- paid gives back in the order in which they were paid; what they no longer have becomes their
@@ -39,12 +38,12 @@ $$;
 COMMENT ON FUNCTION bursar.refund_legs(bursar.instruction) IS 'What a refund does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.refund_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.refund(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.refund(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'refund'));
+    RETURN bursar.carry('refund', p_requests)::jsonb;
 END
 $$;
 

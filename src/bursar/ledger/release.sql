@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- release: gives back what a hold set aside, or a part of it.
 --
 -- Fields: hold_id, [amount = all that is left],
@@ -14,12 +13,12 @@ COMMENT ON FUNCTION bursar.release_legs(bursar.instruction) IS
     'What a release does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.release_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.release(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.release(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'release'));
+    RETURN bursar.carry('release', p_requests)::jsonb;
 END
 $$;
 

@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- spend: takes an amount from a wallet; what it was spent on is revenue.
 --
 -- Fields: owner_id, asset, amount, [bucket],
@@ -16,12 +15,12 @@ RETURN ARRAY[
 COMMENT ON FUNCTION bursar.spend_legs(bursar.instruction) IS 'What a spend does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.spend_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.spend(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.spend(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'spend'));
+    RETURN bursar.carry('spend', p_requests)::jsonb;
 END
 $$;
 

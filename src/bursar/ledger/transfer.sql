@@ -1,5 +1,4 @@
--- requires: ledger/attempt.sql
--- requires: ledger/with_verb.sql
+-- requires: ledger/carry.sql
 -- transfer: moves an amount from one wallet to another of the same asset.
 --
 -- Fields: owner_id (who pays), to_owner_id, asset, amount, [bucket],
@@ -18,12 +17,12 @@ COMMENT ON FUNCTION bursar.transfer_legs(bursar.instruction) IS
     'What a transfer does to each wallet.';
 REVOKE ALL ON FUNCTION bursar.transfer_legs(bursar.instruction) FROM PUBLIC, anon, authenticated;
 
-CREATE OR REPLACE FUNCTION bursar.transfer(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.transfer(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, 'transfer'));
+    RETURN bursar.carry('transfer', p_requests)::jsonb;
 END
 $$;
 

@@ -128,7 +128,7 @@ class Wire:
         self._cursor = psycopg.AsyncRawCursor(connection)
 
     async def carry(self, verb: str, body: bytes) -> list[dict[str, Any]]:
-        """Send one batch, a JSON array, to `bursar.<verb>` and return its outcomes.
+        """Send one batch, a JSON array, to `bursar.carry` and return its outcomes.
 
         Raises `Undone`, `Lost` or `Rejected`.
         """
@@ -167,7 +167,7 @@ class Wire:
     def _statement(self, verb: str) -> bytes:
         statement = self._statements.get(verb)
         if statement is None:
-            text = sql.SQL("SELECT bursar.{}($1)").format(sql.Identifier(verb))
+            text = sql.SQL("SELECT bursar.carry({}, $1)").format(sql.Literal(verb))
             statement = self._statements[verb] = text.as_bytes()
         return statement
 

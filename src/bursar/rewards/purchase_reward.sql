@@ -1,4 +1,4 @@
--- requires: ledger/attempt.sql
+-- requires: ledger/carry.sql
 -- requires: ledger/post.sql
 -- requires: ledger/count_before_repeat.sql
 -- requires: rewards/credit.sql
@@ -35,7 +35,10 @@ BEGIN
         CROSS JOIN LATERAL (VALUES (q.collector_id), (q.creator_id)) AS o (owner_id)
         WHERE q.refusal IS NULL), p_wait);
 
-    IF cardinality(v_in) > 1 THEN
+    IF (SELECT count(DISTINCT q.claim) < count(q.claim)
+            OR count(DISTINCT uuid_send(q.collector_id) || uuid_send(q.reward_id)) < count(*)
+        FROM unnest(v_in) AS q)
+    THEN
         v_in := v_in[:(SELECT least(
             bursar.count_before_repeat(array_agg(q.claim ORDER BY q.n)),
             bursar.count_before_repeat(array_agg(
@@ -96,12 +99,12 @@ REVOKE ALL ON FUNCTION bursar.purchase_reward_batch(jsonb, boolean)
 
 SELECT bursar.build_handlers();
 
-CREATE OR REPLACE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS json
+CREATE OR REPLACE FUNCTION bursar.purchase_reward(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    RETURN bursar.attempt('purchase_reward_batch', p_requests, 'purchase_reward');
+    RETURN bursar.carry('purchase_reward', p_requests)::jsonb;
 END
 $$;
 
@@ -116,12 +119,13 @@ CREATE OR REPLACE FUNCTION public.purchase_reward(
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-    SELECT bursar.raise_refusal(bursar.purchase_reward(jsonb_build_array(jsonb_build_object(
-        'reward_id', p_reward_id,
-        'collector_id', p_collector_id,
-        'expected_price', p_expected_price,
-        'caller', bursar.caller(),
-        'actor', 'sql:' || bursar.caller_role()))) -> 0)::jsonb
+    SELECT bursar.raise_refusal(bursar.carry('purchase_reward', jsonb_build_array(
+        jsonb_build_object(
+            'reward_id', p_reward_id,
+            'collector_id', p_collector_id,
+            'expected_price', p_expected_price,
+            'caller', bursar.caller(),
+            'actor', 'sql:' || bursar.caller_role()))) -> 0)::jsonb
 $$;
 
 COMMENT ON FUNCTION public.purchase_reward(uuid, uuid, bigint) IS
