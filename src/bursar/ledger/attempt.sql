@@ -24,6 +24,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET jit = off

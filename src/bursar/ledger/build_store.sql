@@ -16,6 +16,8 @@ AS $outer$
 DECLARE
     v_text text;
     v_name text;
+    v_own CONSTANT text := CASE p ->> 'asset_column' WHEN '' THEN ''
+        ELSE 'w.' || (p ->> 'own') || ' AND' END;
     v_parts CONSTANT text[] := ARRAY[p ->> 'asset', p ->> 'store',
         quote_ident(p ->> 'owner_column'), quote_ident(p ->> 'balance_column'),
         p ->> 'owner_type', p ->> 'own', p ->> 'asset_column', p ->> 'asset_value',
@@ -62,7 +64,10 @@ BEGIN
     UPDATE %2$s AS w SET %4$s = s.balance::%9$s, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
-    WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+    -- By a plan made while the table had one row, it would be read whole for each state.
+    CROSS JOIN LATERAL (SELECT w.ctid AS at FROM %2$s AS w
+        WHERE %11$s w.%3$s = s.owner_id::%5$s LIMIT 1) AS c
+    WHERE w.ctid = c.at AND %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
     RETURN FOUND;
 END
 $b$$f$, $f$
@@ -75,12 +80,14 @@ DECLARE
     v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
     v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
     v_outcome json;
-BEGIN
+BEGIN%13$s
     WITH moved AS (
         UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
         FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
             FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE %11$s w.%3$s = m.owner_id::%5$s AND w.bursar_held = 0 AND w.bursar_status = 'open'
+        WHERE %11$s w.%3$s = m.owner_id::%5$s
+            -- Else a plan made while the table had one row would read it whole.
+            AND w.%3$s IN (v_low::%5$s, v_high::%5$s) AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
         RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s AS balance
     ), entries AS (
@@ -122,8 +129,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$
     FROM %2$s WHERE %6$s AND %3$s = p_owner_id::%5$s
 $b$$f$] LOOP
         EXECUTE format(v_text, VARIADIC v_parts || ARRAY[
-            CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END,
-            p ->> 'balance_max']);
+            v_own,
+            p ->> 'balance_max',
+            -- An index on uuids has the lock order, one on texts has that of its collation.
+            CASE p ->> 'owner_type' WHEN 'text' THEN format('
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_low FOR NO KEY UPDATE;
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_high FOR NO KEY UPDATE;',
+                p ->> 'store', v_own, p ->> 'owner_column') ELSE '' END]);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
         'open_%s(text[])', 'look_%s(text)',
