@@ -22,6 +22,7 @@ from bursar.http.role_session import RoleSession
 from bursar.http.route import Routes
 from bursar.http.rpc import Rpc
 from bursar.http.rpc_call import FunctionCalls
+from bursar.http.siblings import Siblings
 from bursar.http.v1 import V1
 from bursar.http.v1_reads import V1Reads
 from bursar.settings import Settings
@@ -44,10 +45,12 @@ class Bursar:
         settings: Settings,
         database_url: str,
         route_handlers: Sequence[Any],
+        siblings: Siblings | None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.minutes = MinuteMetrics()
+        self._siblings = siblings
         self._ledger = LateLedger(ledger, settings, database_url)
         self._session = RoleSession(database_url, settings)
         self._opening = asyncio.Lock()
@@ -56,7 +59,7 @@ class Bursar:
         catalogue = Catalogue(self._session)
         functions = FunctionCalls(self._session, catalogue, degraded=degraded)
         rooms = (
-            Health(self._session, settings, self.metrics).routes(),
+            Health(self._session, settings, self.metrics, siblings).routes(),
             Rpc(self._ledger, functions).routes(),
             Rest(self._session, catalogue).routes(),
             V1(self._ledger).routes(),
@@ -100,6 +103,8 @@ class Bursar:
             await self._ledger.open()
             self.metrics.watch_engine(self._ledger)
             self.minutes.start(self._ledger)
+            if self._siblings is not None:
+                await self._siblings.open(self.metrics)
             self._opened = True
 
     async def close(self) -> None:
@@ -108,6 +113,8 @@ class Bursar:
             if not self._opened:
                 return
             self._opened = False
+            if self._siblings is not None:
+                await self._siblings.close()
             await self.minutes.stop(self._ledger)
             await self._session.close()
             await self._ledger.close()
@@ -134,13 +141,15 @@ def create_app(
     *,
     database_url: str = "",
     route_handlers: Sequence[Any] = (),
+    siblings: Siblings | None = None,
 ) -> Bursar:
     """Return the ASGI application.
 
     `engine` is an open engine, which stays the caller's to close, or the libpq URL of the database
     to open one on; None takes the URL from `settings`. The doors that speak as PostgREST does need
     connections of their own: with an engine given, `database_url` or the settings say where to.
-    `route_handlers` are Litestar handlers and routers of pages to serve beside the API.
+    `route_handlers` are Litestar handlers and routers of pages to serve beside the API. `siblings`
+    are the processes that share the address, whose counters `/metrics` shows too.
 
     Raises `ValueError` when no database is named.
     """
@@ -148,4 +157,4 @@ def create_app(
     if not url:
         raise ValueError("No database is named: give a URL, or set BURSAR_DATABASE_URL.")
     ledger = None if isinstance(engine, str) else engine
-    return Bursar(ledger, settings, url, route_handlers)
+    return Bursar(ledger, settings, url, route_handlers, siblings)

@@ -3,7 +3,12 @@
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 # Seconds; 0.3, 0.5 and 1 are thresholds of the alert rules.
@@ -61,6 +66,10 @@ class Metrics:
     def render(self) -> bytes:
         """Return the text that Prometheus reads."""
         return generate_latest(self.registry)
+
+    def families(self) -> list[Metric]:
+        """Return what `render` would show, for a process that shows it together with others."""
+        return list(self.registry.collect())
 
 
 class EngineCollector(Collector):
