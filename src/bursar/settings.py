@@ -22,6 +22,10 @@ class Settings:
     database_url: str = _setting(
         "", "libpq URL of the database; empty means the embedded one", secret=True
     )
+    replica_url: str = _setting(
+        "", "libpq URL of a streaming replica that may answer for history", secret=True
+    )
+    replica_lag_ms_max: int = _setting(5000, "how far behind the replica may be and be read")
     jwt_secret: str = _setting("", "secret of HS256 tokens, at least 32 characters", secret=True)
     jwt_jwks_url: str = _setting(
         "", "https address of a JWKS document with the keys of RS256 and ES256 tokens"

@@ -53,6 +53,9 @@ class Bursar:
         self._siblings = siblings
         self._ledger = LateLedger(ledger, settings, database_url)
         self._session = RoleSession(database_url, settings)
+        self._replica = (
+            RoleSession(settings.replica_url, settings) if settings.replica_url else None
+        )
         self._opening = asyncio.Lock()
         self._opened = False
         degraded = is_degraded(settings)
@@ -61,7 +64,12 @@ class Bursar:
         rooms = (
             Health(self._session, settings, self.metrics, siblings).routes(),
             Rpc(self._ledger, functions).routes(),
-            Rest(self._session, catalogue).routes(),
+            Rest(
+                self._session,
+                catalogue,
+                replica=self._replica,
+                replica_is_close=lambda: self._ledger.replica_is_close,
+            ).routes(),
             V1(self._ledger).routes(),
             V1Reads(self._ledger).routes(),
         )
@@ -117,6 +125,8 @@ class Bursar:
                 await self._siblings.close()
             await self.minutes.stop(self._ledger)
             await self._session.close()
+            if self._replica is not None:
+                await self._replica.close()
             await self._ledger.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:

@@ -82,6 +82,8 @@ class EngineCollector(Collector):
         ("busy_answered", "Requests refused because the line was full or a wallet stayed locked."),
         ("unknown", "Requests whose outcome could not be learned in time."),
         ("faults", "Requests that failed and must not have."),
+        ("reads", "Reads of wallets, statements, holds and transactions."),
+        ("replica_reads", "Reads that the replica answered."),
     )
 
     def __init__(self, engine: Any) -> None:
