@@ -13,17 +13,16 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar_citus, pg_temp
 AS $$
 DECLARE
-    v_home text; v_state jsonb; v_payee jsonb; v_outcome jsonb; v_got jsonb; v_part jsonb;
+    v_payee jsonb; v_outcome jsonb; v_got jsonb; v_part jsonb;
     v_request jsonb := p_request || jsonb_build_object('sign', -1, 'counterpart', 'system:transit',
         'bucket', 'used', 'transaction_id', nextval('bursar_citus.transaction_id_seq'));
 BEGIN
     IF p_request ->> 'refusal' IS NULL THEN
-        FOREACH v_home IN ARRAY CASE WHEN p_payer COLLATE "C" < p_payee COLLATE "C"
-            THEN ARRAY[p_payer, p_payee] ELSE ARRAY[p_payee, p_payer] END
-        LOOP
-            SELECT * INTO v_state FROM bursar_citus.look(v_home, p_asset, v_home = p_payee);
-            v_payee := CASE WHEN v_home = p_payee THEN v_state ELSE v_payee END;
-        END LOOP;
+        -- A payer that sorts behind the payee is locked by its own half.
+        IF p_payer COLLATE "C" < p_payee COLLATE "C" THEN
+            PERFORM * FROM bursar_citus.look(p_payer, p_asset, false);
+        END IF;
+        SELECT * INTO v_payee FROM bursar_citus.look(p_payee, p_asset, true);
         v_request := v_request || jsonb_build_object(
             'refusal', CASE WHEN v_payee ->> 'status' = 'closed' THEN 'WALLET_CLOSED'
                 WHEN (v_payee ->> 'balance')::bigint > 1000000000000000000

@@ -3,10 +3,11 @@
 
 -- The first field of a request that cannot be read, or NULL.
 CREATE OR REPLACE FUNCTION bursar_citus.wrong_field(q jsonb) RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, bursar_citus, pg_temp
 AS $$
-    SELECT CASE
+BEGIN
+    RETURN CASE
         WHEN jsonb_typeof(q) IS DISTINCT FROM 'object' THEN 'request'
         WHEN NOT bursar.is_text(q -> 'key') OR NOT bursar.is_printable(q ->> 'key', 255) THEN 'key'
         WHEN coalesce(q ->> 'principal', 'service') NOT IN ('user', 'service', 'operator')
@@ -18,7 +19,8 @@ AS $$
         WHEN coalesce(jsonb_typeof(q -> 'metadata') NOT IN ('object', 'null'), false)
             OR pg_column_size(q -> 'metadata') > 8192 THEN 'metadata'
         WHEN q ? 'amount' AND NOT bursar.is_whole(q -> 'amount', 1, 1000000000000000) THEN 'amount'
-    END
+    END;
+END
 $$;
 
 COMMENT ON FUNCTION bursar_citus.wrong_field(jsonb) IS 'The first field that cannot be read.';
@@ -31,20 +33,23 @@ CREATE OR REPLACE FUNCTION bursar_citus.carry(p_owner_id text, p_asset text, p_r
 RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar_citus, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     v_owner_type CONSTANT text := (SELECT a.owner_type FROM bursar.asset AS a
         WHERE a.asset = p_asset AND a.asset NOT LIKE '%:owed');
+    v_read jsonb;
 BEGIN
     IF jsonb_typeof(p_requests) IS DISTINCT FROM 'array'
         OR jsonb_array_length(p_requests) NOT BETWEEN 1 AND 1000
         OR NOT bursar.is_owner(p_owner_id, 'text')
-        OR p_owner_id <> bursar.canonical_owner(p_owner_id, p_asset)
+        OR (v_owner_type = 'uuid' AND p_owner_id <> lower(p_owner_id))
     THEN
         RAISE EXCEPTION 'MALFORMED: An owner as the ledger writes it, and 1 to 1000 requests.'
             USING ERRCODE = 'UB001';
     END IF;
-    RETURN bursar_citus.half(p_owner_id, p_asset, (SELECT jsonb_agg(jsonb_build_object(
+    -- By itself, because whatever calls `half` is planned anew each time.
+    v_read := (SELECT jsonb_agg(jsonb_build_object(
         'verb', t.q ->> 'verb',
         'sign', CASE t.q ->> 'verb' WHEN 'grant' THEN 1 ELSE -1 END,
         'amount', CASE WHEN w.field IS NULL THEN t.q -> 'amount' END,
@@ -68,7 +73,8 @@ BEGIN
             WHEN lower(t.q ->> 'owner_id') <> lower(p_owner_id) THEN 'owner_id'
             WHEN NOT bursar.is_owner(p_owner_id, v_owner_type) THEN 'owner_id'
             WHEN t.q ->> 'asset' <> p_asset THEN 'asset'
-            WHEN NOT t.q ? 'amount' THEN 'amount' END) AS field) AS w));
+            WHEN NOT t.q ? 'amount' THEN 'amount' END) AS field) AS w);
+    RETURN bursar_citus.half(p_owner_id, p_asset, v_read);
 END
 $$;
 
@@ -80,14 +86,15 @@ SELECT create_distributed_function('bursar_citus.carry(text, text, jsonb)', 'p_o
     colocate_with := 'bursar_citus.wallet', force_delegation := true);
 
 -- Grants and spends of many wallets in one transaction, grouped by wallet, in lock order; an
--- outcome for each, in the order of the requests. One local commit where all homes are on the node
--- that is asked; a two-phase commit over every node that takes part otherwise: group by
--- bursar_citus.node beforehand.
+-- outcome for each, in the order of the requests. Group by bursar_citus.node beforehand and ask that
+-- node: then it is one local commit. The coordinator hands each wallet's group to its node, and
+-- commits in two phases where they are several.
 CREATE OR REPLACE FUNCTION bursar_citus.batch(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar_citus, pg_temp
 AS $$
 DECLARE
+    v_at_home CONSTANT boolean := (SELECT groupid > 0 FROM pg_dist_local_group);
     v_outcomes jsonb[];
     v_some jsonb;
     g record;
@@ -104,6 +111,8 @@ BEGIN
             v_some := (SELECT jsonb_agg(bursar.refused(q ->> 'verb', 'MALFORMED',
                 jsonb_build_object('field', CASE WHEN g.asset IS NULL THEN 'asset'
                     ELSE 'owner_id' END))) FROM jsonb_array_elements(g.requests) AS q);
+        ELSIF v_at_home THEN
+            v_some := bursar_citus.carry(g.owner_id, g.asset, g.requests);
         ELSE
             SELECT * INTO v_some FROM bursar_citus.carry(g.owner_id, g.asset, g.requests);
         END IF;

@@ -43,6 +43,7 @@ RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar_citus, pg_temp
 SET lock_timeout = '2s'
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     w bursar_citus.wallet := jsonb_populate_record(NULL::bursar_citus.wallet,
