@@ -20,7 +20,8 @@ from typing import Any
 
 import psycopg
 
-from bench.machine import children_seconds, cores, fsync_milliseconds, processor_model
+from bench.machine import cores, fsync_milliseconds, processor_model
+from bench.processors import tree_seconds
 from bursar.db.embedded import Cluster
 from bursar.ops.migrate import apply_all
 from tests.citus_nodes import VERSION, CitusNodes
@@ -92,9 +93,9 @@ def measure(cell: Cell, seconds: float) -> None:
         thread.start()
     ready.wait()
     time.sleep(max(0.0, begin - time.perf_counter()))
-    before = sum(map(children_seconds, cell.pids))
+    before = sum(map(tree_seconds, cell.pids))
     time.sleep(max(0.0, end - time.perf_counter()))
-    used = sum(map(children_seconds, cell.pids)) - before
+    used = sum(map(tree_seconds, cell.pids)) - before
     ready.wait()
     for thread in threads:
         thread.join()

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bursar.cli.conftest import STOP_SECONDS, environment
+from bursar.cli.conftest import STOP_SECONDS, environment, run
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.auth import mint
 
@@ -25,15 +25,16 @@ PATIENCE_SECONDS = 30.0
 
 
 class Served:
-    """A `bursar serve --processes 2` over a database."""
+    """A `bursar serve` with two processes over a database."""
 
-    def __init__(self, database: ScratchDatabase, log: Path, *more: str) -> None:
+    def __init__(self, database: ScratchDatabase, log: Path) -> None:
         self.database = database
         self.log = log
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
-                [*PROGRAM, "serve", "--port", "0", *more],
+                [*PROGRAM, "serve", "--port", "0"],
                 env=environment(
+                    BURSAR_PROCESSES="2",
                     BURSAR_DATABASE_URL=database.service_url,
                     BURSAR_JWT_SECRET=SECRET,
                     BURSAR_LOG_LEVEL="info",
@@ -83,7 +84,7 @@ class Served:
 
 @pytest.fixture
 def served(database: ScratchDatabase, tmp_path: Path) -> Iterator[Served]:
-    made = Served(database, tmp_path / "log", "--processes", "2")
+    made = Served(database, tmp_path / "log")
     yield made
     made.close()
 
@@ -240,3 +241,11 @@ def test_no_secret_is_seen_in_the_list_of_processes(served: Served) -> None:
         shown = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
         assert SECRET not in shown
         assert not re.search(r"postgresql://", shown)
+
+
+@pytest.mark.parametrize("number", ["0", "65", "two"])
+def test_a_number_of_processes_that_is_none_is_refused(number: str) -> None:
+    done = run("serve", BURSAR_PROCESSES=number, BURSAR_DATABASE_URL="postgresql://nobody")
+
+    assert done.returncode == 2
+    assert "BURSAR_PROCESSES" in done.stderr

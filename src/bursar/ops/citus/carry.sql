@@ -86,9 +86,9 @@ SELECT create_distributed_function('bursar_citus.carry(text, text, jsonb)', 'p_o
     colocate_with := 'bursar_citus.wallet', force_delegation := true);
 
 -- Grants and spends of many wallets in one transaction, grouped by wallet, in lock order; an
--- outcome for each, in the order of the requests. Group by bursar_citus.node beforehand and ask that
--- node: then it is one local commit. The coordinator hands each wallet's group to its node, and
--- commits in two phases where they are several.
+-- outcome for each, in the order of the requests. Group by bursar_citus.node beforehand and ask
+-- that node: then it is one local commit. The coordinator hands each wallet's group to its node,
+-- and commits in two phases where they are several.
 CREATE OR REPLACE FUNCTION bursar_citus.batch(p_requests jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar_citus, pg_temp

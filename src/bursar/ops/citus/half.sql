@@ -78,7 +78,7 @@ BEGIN
             v_outcomes := v_outcomes || CASE v_known #>> ARRAY[q.claim, 'fingerprint']
                 WHEN q.fingerprint
                     THEN (v_known #> ARRAY[q.claim, 'outcome']) || '{"replayed": true}'
-                ELSE bursar.refused(q.verb, 'IDEMPOTENCY_MISMATCH') END;
+                ELSE to_jsonb(bursar.refused(q.verb, 'IDEMPOTENCY_MISMATCH')) END;
             CONTINUE;
         END IF;
 
