@@ -90,7 +90,9 @@ def _serve_many(
     from bursar.http.processes import mind
     from bursar.http.serve import address_of, bound
 
-    with bound(host, port) as listener, tempfile.TemporaryDirectory(prefix="bursar-") as directory:
+    # The last of the processes may have removed it already.
+    sockets = tempfile.TemporaryDirectory(prefix="bursar-", ignore_cleanup_errors=True)
+    with bound(host, port) as listener, sockets as directory:
         orders = [
             Order(
                 settings=asdict(settings),

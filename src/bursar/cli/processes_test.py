@@ -3,9 +3,11 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -30,11 +32,13 @@ class Served:
     def __init__(self, database: ScratchDatabase, log: Path) -> None:
         self.database = database
         self.log = log
+        self.temporary = Path(tempfile.mkdtemp(prefix="bursar-served-"))
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
                 [*PROGRAM, "serve", "--port", "0"],
                 env=environment(
                     BURSAR_PROCESSES="2",
+                    TMPDIR=str(self.temporary),
                     BURSAR_DATABASE_URL=database.service_url,
                     BURSAR_JWT_SECRET=SECRET,
                     BURSAR_LOG_LEVEL="info",
@@ -77,9 +81,10 @@ class Served:
 
     def close(self) -> None:
         if self.process.poll() is None:
-            self.process.kill()
+            self.process.terminate()
         if self.process.stdout is not None and not self.process.stdout.closed:
             self.process.communicate()
+        shutil.rmtree(self.temporary)
 
 
 @pytest.fixture
@@ -224,16 +229,19 @@ def test_a_signal_ends_all_of_them(served: Served, number: int) -> None:
     assert served.end(number) == 0
 
     assert not any(map(is_alive, pids))
+    assert not any(served.temporary.iterdir())
     assert "Traceback" not in served.log.read_text()
 
 
 def test_when_the_one_that_minds_them_is_killed_they_end_too(served: Served) -> None:
     pids = served.pids()
+    assert any(served.temporary.iterdir()), "this test is about what is left there"
 
     served.process.kill()
     served.process.wait(STOP_SECONDS)
 
     wait_until("they go on", lambda: not any(map(is_alive, pids)))
+    assert not any(served.temporary.iterdir())
 
 
 def test_no_secret_is_seen_in_the_list_of_processes(served: Served) -> None:

@@ -59,16 +59,19 @@ class Siblings:
                     await writer.drain()
             writer.close()
 
+        self._directory.mkdir(mode=0o700, exist_ok=True)
         path = self._path(self._number)
         path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(answer, path)
 
     async def close(self) -> None:
-        """Answer no more."""
+        """Answer no more. The last to leave removes the directory: who made it may be gone."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
             self._path(self._number).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._directory.rmdir()
 
     async def render(self, metrics: Metrics) -> bytes:
         """Return the text that Prometheus reads, with the counters of every process.
