@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psycopg
@@ -9,7 +10,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from bursar.db.embedded import Cluster
-from bursar.db.scratch import ScratchDatabase, scratch_database
+from bursar.db.scratch import SERVICE_ROLE, ScratchDatabase, scratch_database
+from tests.citus_nodes import CitusMissingError, CitusNodes
 from tests.deployment import SECRET, Deployment
 from tests.node import Node, NodeMissingError, installed_node
 from tests.psql import Psql
@@ -95,3 +97,21 @@ def way(request: pytest.FixtureRequest, deployment: Deployment) -> Way:
     if request.param == "http":
         return HttpWay(deployment)
     return SupabaseWay(request.getfixturevalue("node_modules"), deployment)
+
+
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[CitusNodes]:
+    """A coordinator and two workers with the ledger's layout, where PostgreSQL 15 has Citus."""
+    try:
+        made = CitusNodes()
+    except CitusMissingError as error:
+        pytest.skip(str(error))
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def service(nodes: CitusNodes) -> Iterator[psycopg.Connection[Any]]:
+    """The service's own login, on the coordinator."""
+    with nodes.connect(role=SERVICE_ROLE) as connection:
+        yield connection

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+PROCESSES_MAX = 64
+
 
 def _setting(default: Any, doc: str, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"doc": doc})
@@ -20,12 +22,17 @@ class Settings:
     database_url: str = _setting(
         "", "libpq URL of the database; empty means the embedded one", secret=True
     )
+    replica_url: str = _setting(
+        "", "libpq URL of a streaming replica that may answer for history", secret=True
+    )
+    replica_lag_ms_max: int = _setting(5000, "how far behind the replica may be and be read")
     jwt_secret: str = _setting("", "secret of HS256 tokens, at least 32 characters", secret=True)
     jwt_jwks_url: str = _setting(
         "", "https address of a JWKS document with the keys of RS256 and ES256 tokens"
     )
     jwt_audience: str = _setting("", "audience that a token must name; empty means any")
     jwt_issuer: str = _setting("", "issuer that a token must name; empty means any")
+    processes: int = _setting(1, "server processes that share the address, 1 to 64")
     lanes: int = _setting(2, "database connections that carry out batches side by side")
     batch_size_max: int = _setting(256, "requests in one batch, at most")
     queue_size_max: int = _setting(4096, "requests waiting in the engine before it says BUSY")
@@ -64,6 +71,8 @@ class Settings:
             else:
                 values[item.name] = text
         settings = cls(**values)
+        if not 1 <= settings.processes <= PROCESSES_MAX:
+            raise ValueError(f"BURSAR_PROCESSES must be 1 to {PROCESSES_MAX}.")
         if settings.jwt_secret and len(settings.jwt_secret) < 32:
             raise ValueError("BURSAR_JWT_SECRET must have at least 32 characters.")
         return settings

@@ -2,13 +2,29 @@
 
 import errno
 import socket
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
 
 from bursar.cli.answer import ADDRESS_TAKEN, FAILED, CommandError, console
 from bursar.cli.ending import Ending, Told
-from bursar.settings import Settings
+from bursar.settings import PROCESSES_MAX, Settings
+
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        max=PROCESSES_MAX,
+        help="Server processes that share the address; BURSAR_PROCESSES, else 1.",
+        show_default=False,
+    ),
+]
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -34,8 +50,8 @@ def listen(
 ) -> None:
     """Serve until told to stop, and return once the requests under way are answered.
 
-    `on_ready` is called with the address. Raises `CommandError` when the address is taken or the
-    app does not start.
+    As many processes serve as the settings say. `on_ready` is called with the address. Raises
+    `CommandError` when the address is taken or the app does not start.
     """
     from bursar.http.serve import serve
 
@@ -45,6 +61,9 @@ def listen(
 
     try:
         with suppress(Told), _explained(host, port):
+            if settings.processes > 1:
+                _serve_many(settings, host, port, ready, demo=demo, proxies=trusted_proxies)
+                return
             serve(
                 settings,
                 host,
@@ -55,6 +74,45 @@ def listen(
             )
     except RuntimeError as error:  # it did not start
         raise CommandError(str(error), FAILED) from error
+
+
+def _serve_many(
+    settings: Settings,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None],
+    *,
+    demo: bool,
+    proxies: str,
+) -> None:
+    """Serve with several processes; this one minds them."""
+    from bursar.cli.serving_process import Order
+    from bursar.http.processes import mind
+    from bursar.http.serve import address_of, bound
+
+    # The last of the processes may have removed it already.
+    sockets = tempfile.TemporaryDirectory(prefix="bursar-", ignore_cleanup_errors=True)
+    with bound(host, port) as listener, sockets as directory:
+        orders = [
+            Order(
+                settings=asdict(settings),
+                host=host,
+                demo=demo,
+                trusted_proxies=proxies,
+                number=number,
+                count=settings.processes,
+                directory=directory,
+            )
+            for number in range(1, settings.processes + 1)
+        ]
+        # Without -P, a package of the same name in the current directory would be started.
+        mind(
+            listener,
+            [sys.executable, "-P", "-m", "bursar.cli.serving_process"],
+            [order.encoded() for order in orders],
+            on_ready=lambda: on_ready(address_of(listener, host)),
+            say=lambda sentence: console(stderr=True).print(sentence, style="dim", markup=False),
+        )
 
 
 def show_address(address: str) -> None:

@@ -1,12 +1,13 @@
 """`bursar serve`: the HTTP server alone, on a database that is there already."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from bursar.cli.answer import USAGE, CommandError, answering
 from bursar.cli.ending import Ending
-from bursar.cli.front_door import listen, show_address
+from bursar.cli.front_door import ProcessesOption, listen, show_address
 from bursar.settings import Settings
 
 app = typer.Typer(add_completion=False)
@@ -30,6 +31,7 @@ def serve(
             help="Addresses, separated by commas, whose forwarding headers are believed.",
         ),
     ] = "",
+    processes: ProcessesOption = None,
 ) -> None:
     """Serve HTTP on BURSAR_DATABASE_URL until told to stop; the schema must be in place.
 
@@ -42,7 +44,7 @@ def serve(
                 "Set BURSAR_DATABASE_URL to the database to serve, or use `bursar up`.", USAGE
             )
         listen(
-            settings,
+            replace(settings, processes=processes or settings.processes),
             host,
             port,
             ending,

@@ -16,7 +16,7 @@ import typer
 from bursar.cli.answer import CommandError, answering, console, exit_code_of
 from bursar.cli.deployment import Deployment
 from bursar.cli.ending import Ending, Told
-from bursar.cli.front_door import listen, require_free_port
+from bursar.cli.front_door import ProcessesOption, listen, require_free_port
 from bursar.cli.target import DATABASE, DEFAULT_DIRECTORY
 from bursar.cli.watch import Watch
 from bursar.db.embedded import Cluster
@@ -39,6 +39,7 @@ def up(
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="With demo users, rewards and pages.")
     ] = True,
+    processes: ProcessesOption = None,
 ) -> None:
     """Start everything from nothing: database, schema, demo data, HTTP; run until told to stop.
 
@@ -48,7 +49,12 @@ def up(
     """
     with answering(), Ending() as ending:
         try:
-            _run(Deployment.find(data, environment_first=True), port, ending, demo=demo)
+            deployment = Deployment.find(data, environment_first=True)
+            if processes is not None:
+                deployment = replace(
+                    deployment, settings=replace(deployment.settings, processes=processes)
+                )
+            _run(deployment, port, ending, demo=demo)
         except Told:
             console().print("Stopped.")
 

@@ -67,6 +67,18 @@ def test_the_demonstration_is_set_up_once(up: Up) -> None:
     assert after == before
 
 
+def test_it_serves_with_several_processes_and_prepares_once(up: Up) -> None:
+    up.start("--processes", "2")
+    with httpx.Client() as client:
+        assert 'bursar_process_up{process="2"} 1.0' in client.get(f"{up.url}/metrics").text
+    assert up.said.count("The demo is set up") == 1
+    assert httpx.get(f"{up.url}/demo/rewards").status_code == 200
+
+    assert up.end() == 0
+    assert up.said.count("Stopping.") == 1
+    assert not up.cluster.is_running()
+
+
 def test_after_a_kill_it_starts_again_over_the_server_that_was_left(up: Up) -> None:
     up.start()
     balance = grant(up, 10, "before the kill")

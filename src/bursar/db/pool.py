@@ -60,12 +60,14 @@ async def open_connection(
 class ReadPool:
     """A bounded pool of connections for reads and for whatever else a wallet's lanes do not carry.
 
-    It holds at most `settings.pool_size_max` connections. A caller waits for one at most five
-    seconds, and at most 32 callers for each connection wait at once; beyond that
+    It holds at most `settings.pool_size_max` connections. A caller waits for one at most
+    `wait_seconds`, and at most 32 callers for each connection wait at once; beyond that
     `psycopg_pool.PoolTimeout` or `TooManyRequests` is raised.
     """
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(
+        self, url: str, settings: Settings, *, wait_seconds: float = _POOL_WAIT_SECONDS
+    ) -> None:
         self._settings = settings
         self._pool = AsyncConnectionPool(
             url,
@@ -73,7 +75,7 @@ class ReadPool:
             max_size=settings.pool_size_max,
             open=False,
             name="bursar-reads",
-            timeout=_POOL_WAIT_SECONDS,
+            timeout=wait_seconds,
             max_waiting=settings.pool_size_max * _POOL_WAITING_PER_CONNECTION,
             max_idle=300.0,
             max_lifetime=3600.0,

@@ -22,6 +22,7 @@ from bursar.http.role_session import RoleSession
 from bursar.http.route import Routes
 from bursar.http.rpc import Rpc
 from bursar.http.rpc_call import FunctionCalls
+from bursar.http.siblings import Siblings
 from bursar.http.v1 import V1
 from bursar.http.v1_reads import V1Reads
 from bursar.settings import Settings
@@ -44,21 +45,31 @@ class Bursar:
         settings: Settings,
         database_url: str,
         route_handlers: Sequence[Any],
+        siblings: Siblings | None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.minutes = MinuteMetrics()
+        self._siblings = siblings
         self._ledger = LateLedger(ledger, settings, database_url)
         self._session = RoleSession(database_url, settings)
+        self._replica = (
+            RoleSession(settings.replica_url, settings) if settings.replica_url else None
+        )
         self._opening = asyncio.Lock()
         self._opened = False
         degraded = is_degraded(settings)
         catalogue = Catalogue(self._session)
         functions = FunctionCalls(self._session, catalogue, degraded=degraded)
         rooms = (
-            Health(self._session, settings, self.metrics).routes(),
+            Health(self._session, settings, self.metrics, siblings).routes(),
             Rpc(self._ledger, functions).routes(),
-            Rest(self._session, catalogue).routes(),
+            Rest(
+                self._session,
+                catalogue,
+                replica=self._replica,
+                replica_is_close=lambda: self._ledger.replica_is_close,
+            ).routes(),
             V1(self._ledger).routes(),
             V1Reads(self._ledger).routes(),
         )
@@ -100,6 +111,8 @@ class Bursar:
             await self._ledger.open()
             self.metrics.watch_engine(self._ledger)
             self.minutes.start(self._ledger)
+            if self._siblings is not None:
+                await self._siblings.open(self.metrics)
             self._opened = True
 
     async def close(self) -> None:
@@ -108,8 +121,12 @@ class Bursar:
             if not self._opened:
                 return
             self._opened = False
+            if self._siblings is not None:
+                await self._siblings.close()
             await self.minutes.stop(self._ledger)
             await self._session.close()
+            if self._replica is not None:
+                await self._replica.close()
             await self._ledger.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -134,13 +151,15 @@ def create_app(
     *,
     database_url: str = "",
     route_handlers: Sequence[Any] = (),
+    siblings: Siblings | None = None,
 ) -> Bursar:
     """Return the ASGI application.
 
     `engine` is an open engine, which stays the caller's to close, or the libpq URL of the database
     to open one on; None takes the URL from `settings`. The doors that speak as PostgREST does need
     connections of their own: with an engine given, `database_url` or the settings say where to.
-    `route_handlers` are Litestar handlers and routers of pages to serve beside the API.
+    `route_handlers` are Litestar handlers and routers of pages to serve beside the API. `siblings`
+    are the processes that share the address, whose counters `/metrics` shows too.
 
     Raises `ValueError` when no database is named.
     """
@@ -148,4 +167,4 @@ def create_app(
     if not url:
         raise ValueError("No database is named: give a URL, or set BURSAR_DATABASE_URL.")
     ledger = None if isinstance(engine, str) else engine
-    return Bursar(ledger, settings, url, route_handlers)
+    return Bursar(ledger, settings, url, route_handlers, siblings)

@@ -13,6 +13,7 @@ from bursar.http.exchange import Answer, Exchange
 from bursar.http.metrics import Metrics
 from bursar.http.role_session import RoleSession
 from bursar.http.route import Route
+from bursar.http.siblings import Siblings
 from bursar.settings import Settings
 
 TIMEOUT_SECONDS = 2.0
@@ -34,10 +35,17 @@ def package_version() -> str:
 class Health:
     """Answers /health and /metrics."""
 
-    def __init__(self, session: RoleSession, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        session: RoleSession,
+        settings: Settings,
+        metrics: Metrics,
+        siblings: Siblings | None = None,
+    ) -> None:
         self._session = session
         self._degraded = is_degraded(settings)
         self._metrics = metrics
+        self._siblings = siblings
         self._version = package_version()
         self._known: tuple[float, dict[str, Any], bool] | None = None
         self._lock = asyncio.Lock()
@@ -126,10 +134,15 @@ class Health:
             return False
 
     async def metrics(self, exchange: Exchange) -> Answer:
-        """Show the counters of this process."""
+        """Show the counters of this process, and of those it shares its address with."""
+        text = (
+            self._metrics.render()
+            if self._siblings is None
+            else await self._siblings.render(self._metrics)
+        )
         return Answer(
             200,
-            self._metrics.render(),
+            text,
             [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")],
         )
 

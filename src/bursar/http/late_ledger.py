@@ -37,6 +37,11 @@ class LateLedger:
         """Requests that wait in the engine."""
         return int(getattr(self._ledger, "queue_length", 0))
 
+    @property
+    def replica_is_close(self) -> bool:
+        """Whether the engine has a replica that may be read."""
+        return bool(getattr(self._ledger, "replica_is_close", False))
+
     async def open(self) -> None:
         """Open the engine if it is not. The database may be away; then a later call tries again."""
         with contextlib.suppress(ProblemError):

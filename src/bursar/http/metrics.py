@@ -3,7 +3,12 @@
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 # Seconds; 0.3, 0.5 and 1 are thresholds of the alert rules.
@@ -62,6 +67,10 @@ class Metrics:
         """Return the text that Prometheus reads."""
         return generate_latest(self.registry)
 
+    def families(self) -> list[Metric]:
+        """Return what `render` would show, for a process that shows it together with others."""
+        return list(self.registry.collect())
+
 
 class EngineCollector(Collector):
     """Reads the engine's counters when Prometheus asks."""
@@ -73,6 +82,8 @@ class EngineCollector(Collector):
         ("busy_answered", "Requests refused because the line was full or a wallet stayed locked."),
         ("unknown", "Requests whose outcome could not be learned in time."),
         ("faults", "Requests that failed and must not have."),
+        ("reads", "Reads of wallets, statements, holds and transactions."),
+        ("replica_reads", "Reads that the replica answered."),
     )
 
     def __init__(self, engine: Any) -> None:

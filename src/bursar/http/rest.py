@@ -4,10 +4,13 @@ Everything runs as the caller's role: grants and row-level security decide what 
 changed, and the ledger's guards hold here as against any other SQL.
 """
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+import psycopg
+from psycopg import sql
 
 from bursar.http.catalogue import Catalogue, Table
 from bursar.http.exchange import Answer, Exchange
@@ -33,15 +36,26 @@ from bursar.http.route import Route, decoded
 
 T = TypeVar("T")
 _PATH = "/rest/v1/{table}"
+# Views of entries, which never change. Balances are read here right after they were written.
+_HISTORY = frozenset({"credit_transactions"})
 _STATUSES = (300, 400, 403, 404, 405, 406, 409, 415, 416, 422)
 
 
 class Rest:
     """The tables' door."""
 
-    def __init__(self, session: RoleSession, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        session: RoleSession,
+        catalogue: Catalogue,
+        *,
+        replica: RoleSession | None = None,
+        replica_is_close: Callable[[], bool] = bool,
+    ) -> None:
         self._session = session
         self._catalogue = catalogue
+        self._replica = replica
+        self._replica_is_close = replica_is_close
 
     def routes(self) -> list[Route]:
         """Return the routes of this door."""
@@ -106,9 +120,7 @@ class Rest:
             exchange,
             lambda table: select_statement(self._catalogue, table, query, count=count),
         )
-        text, rows, total = await self._session.run(
-            exchange.principal, statement, values, read_only=True
-        )
+        text, rows, total = await self._select(exchange, statement, values)
         if total is not None and query.offset > total:
             raise ProblemError(
                 416,
@@ -124,6 +136,21 @@ class Rest:
             return Answer(200, text[1:-1].strip().encode(), [*headers, _OBJECT])
         status = 206 if total is not None and rows < total else 200
         return Answer(status, text.encode(), headers)
+
+    async def _select(
+        self, exchange: Exchange, statement: sql.Composed, values: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        """Read history from a replica that is close, everything else from the primary."""
+        if (
+            self._replica is not None
+            and exchange.values["table"] in _HISTORY
+            and self._replica_is_close()
+        ):
+            with contextlib.suppress(ProblemError, psycopg.Error):
+                row = await self._replica.run(exchange.principal, statement, values, read_only=True)
+                if row[1]:  # What is not there may only not have arrived there yet.
+                    return row
+        return await self._session.run(exchange.principal, statement, values, read_only=True)
 
     async def insert(self, exchange: Exchange) -> Answer:
         """Insert one row or many."""

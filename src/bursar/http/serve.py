@@ -67,16 +67,49 @@ def serve(
     """
     if app is None:
         app = create_app(None, settings, route_handlers=route_handlers)
+    with bound(host, port) as listener:
+        serve_on(
+            listener, settings, host, app=app, on_ready=on_ready, trusted_proxies=trusted_proxies
+        )
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address; with `port` 0 to a free port.
+
+    Raises `OSError` when the address is taken.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{listener.getsockname()[1]}"
-        config = make_config(app, settings, host, port, trusted_proxies=trusted_proxies)
-        server = _Server(config, address, on_ready)
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(server.serve(sockets=[listener]))
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def address_of(listener: socket.socket, host: str) -> str:
+    """Return the address at which a socket bound for `host` is reached."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def serve_on(
+    listener: socket.socket,
+    settings: Settings,
+    host: str,
+    *,
+    app: Any,
+    on_ready: Callable[[str], None] | None = None,
+    trusted_proxies: str = "",
+) -> None:
+    """Serve `app` on a socket that `bound` made for `host`, as `serve` does."""
+    port = listener.getsockname()[1]
+    config = make_config(app, settings, host, port, trusted_proxies=trusted_proxies)
+    server = _Server(config, address_of(listener, host), on_ready)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
     if not server.started:
         raise RuntimeError("The app did not start.")
 

@@ -42,9 +42,10 @@ class Engine:
         *,
         solo: Carries | None = None,
         on_batch: OnBatch | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         self.settings = settings
-        self.statistics = Statistics()
+        self.statistics = statistics or Statistics()
         self._quarantine = Quarantine(settings, solo or make_wire(), self.statistics, on_batch)
         self._lanes = [
             Lane(
@@ -78,10 +79,11 @@ class Engine:
         batch with the outcomes that are final. Raises `Fault` when the database is not there.
         """
         chosen = settings or Settings()
+        statistics = Statistics()
         engine = cls(
             chosen,
             lambda: Wire(url, chosen, prepare=prepare),
-            Reader(url, chosen),
+            Reader(url, chosen, statistics),
             solo=Wire(
                 url,
                 chosen,
@@ -89,6 +91,7 @@ class Engine:
                 lock_timeout_ms=min(chosen.lock_timeout_ms, SOLO_LOCK_TIMEOUT_MS),
             ),
             on_batch=on_batch,
+            statistics=statistics,
         )
         await engine.connect()
         return engine
@@ -126,6 +129,11 @@ class Engine:
     def busy_payers(self) -> int:
         """Payers whose requests wait apart because somebody holds their wallet."""
         return len(self._quarantine)
+
+    @property
+    def replica_is_close(self) -> bool:
+        """Whether there is a replica, and it is close enough behind to answer for history."""
+        return bool(getattr(self._reader, "replica_is_close", False))
 
     async def call(self, verb: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one request of `verb` and return its outcome, done or refused.

@@ -9,22 +9,40 @@ from psycopg import sql
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from bursar.db.pool import ReadPool, is_connection_lost, is_transient, retry
+from bursar.db.replica import Replica
 from bursar.errors import BY_SQLSTATE, BursarError, Fault, OutcomeUnknown, Refused
 from bursar.ledger.answer import refusal_details
+from bursar.ledger.statistics import Statistics
 from bursar.settings import Settings
 
 # Reading changes nothing, so it may be tried again; a reader does not wait as long as a payer.
 TRIES = 3
 
+# What shows history: entries that are there stay as they are, so an answer that is a moment old is
+# a right one. Balances, holds and whatever writes are asked of the primary alone.
+HISTORY = frozenset({"read_statement", "explain", "read_transaction"})
+
 _FUNCTION = re.compile(r"[a-z][a-z_]{0,62}")
 
 
 class Reader:
-    """Calls the reading functions of schema `bursar` over the bounded pool."""
+    """Calls the reading functions of schema `bursar` over the bounded pool.
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    Where the settings name a replica, it answers for history while it is close behind.
+    """
+
+    def __init__(self, url: str, settings: Settings, statistics: Statistics | None = None) -> None:
         self._pool = ReadPool(url, settings)
         self._backoff_ms = settings.retry_backoff_ms
+        self._statistics = statistics or Statistics()
+        self._replica = (
+            Replica(settings.replica_url, settings, self._pool) if settings.replica_url else None
+        )
+
+    @property
+    def replica_is_close(self) -> bool:
+        """Whether there is a replica, and it may be read."""
+        return self._replica is not None and self._replica.is_close
 
     async def open(self) -> None:
         """Connect. Raises `Fault` when the database is not there."""
@@ -32,6 +50,8 @@ class Reader:
             await self._pool.open()
         except psycopg.Error as error:
             raise Fault("The database cannot be reached.") from error
+        if self._replica is not None:
+            self._replica.start()
 
     async def read(self, function: str, arguments: Sequence[str | int | None]) -> Any:
         """Return what `bursar.<function>(arguments)` answers, decoded.
@@ -42,6 +62,11 @@ class Reader:
             raise ValueError("A function is a lower-case name.")
         places = sql.SQL(", ").join(sql.Placeholder() * len(arguments))
         query = sql.SQL("SELECT bursar.{}({})").format(sql.Identifier(function), places)
+        if function in HISTORY:
+            found = await self._ask_replica(query, arguments)
+            if found:  # What is not there may only not have arrived there yet.
+                self._statistics.replica_reads += 1
+                return found
 
         async def once() -> Any:
             async with self._pool.connection() as connection:
@@ -55,6 +80,15 @@ class Reader:
             raise Refused("BUSY") from error
         except psycopg.Error as error:
             raise Fault(f"Reading {function} failed ({error.sqlstate or 'lost'}).") from error
+
+    async def _ask_replica(self, query: sql.Composed, arguments: Sequence[Any]) -> Any:
+        """Return what the replica answers, or None when it should not, or cannot, be asked."""
+        if self._replica is None or not self._replica.is_close:
+            return None
+        try:
+            return await self._replica.ask(query, arguments)
+        except psycopg.Error:
+            return None
 
     async def procedure(self, function: str, arguments: Mapping[str, str | int | None]) -> Any:
         """Return what `public.<function>` answers to the named arguments; ask only once.
@@ -80,6 +114,8 @@ class Reader:
 
     async def close(self) -> None:
         """Disconnect."""
+        if self._replica is not None:
+            await self._replica.close()
         await self._pool.close()
 
 

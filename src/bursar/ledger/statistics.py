@@ -14,8 +14,8 @@ class Statistics:
 
     `round_trips` counts statements sent, tries included. `busy_seen` are the outcomes with which
     the database let a request go because of its wallet's lock, `busy_answered` those given to a
-    caller in the end, a full line included. `batch_sizes` counts batches by size, rounded up to a
-    power of two.
+    caller in the end, a full line included. `replica_reads` are those of the reads that a replica
+    answered. `batch_sizes` counts batches by size, rounded up to a power of two.
     """
 
     requests: int = 0
@@ -29,6 +29,7 @@ class Statistics:
     unknown: int = 0
     faults: int = 0
     reads: int = 0
+    replica_reads: int = 0
     batch_sizes: dict[int, int] = field(default_factory=_powers)
 
     def count_batch(self, size: int) -> None:
