@@ -364,6 +364,7 @@ CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text DEF
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET jit TO 'off'
@@ -584,6 +585,8 @@ CREATE FUNCTION bursar.build_store(p jsonb) RETURNS void
 DECLARE
     v_text text;
     v_name text;
+    v_own CONSTANT text := CASE p ->> 'asset_column' WHEN '' THEN ''
+        ELSE 'w.' || (p ->> 'own') || ' AND' END;
     v_parts CONSTANT text[] := ARRAY[p ->> 'asset', p ->> 'store',
         quote_ident(p ->> 'owner_column'), quote_ident(p ->> 'balance_column'),
         p ->> 'owner_type', p ->> 'own', p ->> 'asset_column', p ->> 'asset_value',
@@ -630,7 +633,10 @@ BEGIN
     UPDATE %2$s AS w SET %4$s = s.balance::%9$s, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
-    WHERE %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+    -- By a plan made while the table had one row, it would be read whole for each state.
+    CROSS JOIN LATERAL (SELECT w.ctid AS at FROM %2$s AS w
+        WHERE %11$s w.%3$s = s.owner_id::%5$s LIMIT 1) AS c
+    WHERE w.ctid = c.at AND %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
     RETURN FOUND;
 END
 $b$$f$, $f$
@@ -643,12 +649,14 @@ DECLARE
     v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
     v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
     v_outcome json;
-BEGIN
+BEGIN%13$s
     WITH moved AS (
         UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
         FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
             FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE %11$s w.%3$s = m.owner_id::%5$s AND w.bursar_held = 0 AND w.bursar_status = 'open'
+        WHERE %11$s w.%3$s = m.owner_id::%5$s
+            -- Else a plan made while the table had one row would read it whole.
+            AND w.%3$s IN (v_low::%5$s, v_high::%5$s) AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
         RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s AS balance
     ), entries AS (
@@ -690,8 +698,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, bursar, pg_temp AS $b$
     FROM %2$s WHERE %6$s AND %3$s = p_owner_id::%5$s
 $b$$f$] LOOP
         EXECUTE format(v_text, VARIADIC v_parts || ARRAY[
-            CASE p ->> 'asset_column' WHEN '' THEN '' ELSE 'w.' || (p ->> 'own') || ' AND' END,
-            p ->> 'balance_max']);
+            v_own,
+            p ->> 'balance_max',
+            -- An index on uuids has the lock order, one on texts has that of its collation.
+            CASE p ->> 'owner_type' WHEN 'text' THEN format('
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_low FOR NO KEY UPDATE;
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_high FOR NO KEY UPDATE;',
+                p ->> 'store', v_own, p ->> 'owner_column') ELSE '' END]);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
         'open_%s(text[])', 'look_%s(text)',
@@ -2205,7 +2218,9 @@ BEGIN
         UPDATE public.user_credits AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
         FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
             FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE  w.user_id = m.owner_id::uuid AND w.bursar_held = 0 AND w.bursar_status = 'open'
+        WHERE  w.user_id = m.owner_id::uuid
+            -- Else a plan made while the table had one row would read it whole.
+            AND w.user_id IN (v_low::uuid, v_high::uuid) AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
         RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance AS balance
     ), entries AS (
@@ -2254,11 +2269,15 @@ DECLARE
     v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
     v_outcome json;
 BEGIN
+    PERFORM FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_low FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_high FOR NO KEY UPDATE;
     WITH moved AS (
         UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
         FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
             FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE w.asset = 'credit:owed' AND w.owner_id = m.owner_id::text AND w.bursar_held = 0 AND w.bursar_status = 'open'
+        WHERE w.asset = 'credit:owed' AND w.owner_id = m.owner_id::text
+            -- Else a plan made while the table had one row would read it whole.
+            AND w.owner_id IN (v_low::text, v_high::text) AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
         RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance AS balance
     ), entries AS (
@@ -3449,7 +3468,10 @@ BEGIN
     UPDATE public.user_credits AS w SET balance = s.balance::bigint, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
-    WHERE  w.user_id = s.owner_id::uuid AND s.asset = 'credit';
+    -- By a plan made while the table had one row, it would be read whole for each state.
+    CROSS JOIN LATERAL (SELECT w.ctid AS at FROM public.user_credits AS w
+        WHERE  w.user_id = s.owner_id::uuid LIMIT 1) AS c
+    WHERE w.ctid = c.at AND  w.user_id = s.owner_id::uuid AND s.asset = 'credit';
     RETURN FOUND;
 END
 $$;
@@ -3472,7 +3494,10 @@ BEGIN
     UPDATE wallet AS w SET balance = s.balance::bigint, bursar_held = s.held, bursar_seq = s.seq,
         bursar_status = s.status
     FROM unnest(p_states) AS s
-    WHERE w.asset = 'credit:owed' AND w.owner_id = s.owner_id::text AND s.asset = 'credit:owed';
+    -- By a plan made while the table had one row, it would be read whole for each state.
+    CROSS JOIN LATERAL (SELECT w.ctid AS at FROM wallet AS w
+        WHERE w.asset = 'credit:owed' AND w.owner_id = s.owner_id::text LIMIT 1) AS c
+    WHERE w.ctid = c.at AND w.asset = 'credit:owed' AND w.owner_id = s.owner_id::text AND s.asset = 'credit:owed';
     RETURN FOUND;
 END
 $$;

@@ -1,7 +1,7 @@
 """A purchase at SQL level: who may, what it does, what is refused first, and for whom."""
 
 import uuid
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -16,8 +16,9 @@ SERVICE = {"role": "service_role"}
 
 
 def buy(ledger: Ledger, reward_id: str, collector_id: str, **other: Any) -> Outcome:
-    request = {"reward_id": reward_id, "collector_id": collector_id, "caller": SERVICE} | other
-    return ledger.one("purchase_reward", **request)
+    # With a key, so that a lone purchase may take the straight road.
+    request = {"reward_id": reward_id, "collector_id": collector_id, "caller": SERVICE}
+    return ledger.one("purchase_reward", **(request | {"key": str(uuid.uuid4())} | other))
 
 
 def test_a_purchase_charges_credits_collects_and_logs(ledger: Ledger) -> None:
@@ -258,3 +259,39 @@ def test_a_caller_cannot_slip_functions_or_tables_in_between(ledger: Ledger) -> 
 
 def test_the_promises_hold(ledger: Ledger) -> None:
     ledger.keeps_its_promises()
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_plans_made_for_a_store_of_one_wallet_do_not_read_it_whole_later(
+    ledger: Ledger, size: int
+) -> None:
+    ledger.admin.execute("SELECT pg_stat_force_next_flush()")
+    with psycopg.connect(ledger.database.url, autocommit=True) as fresh:
+        fresh.execute("DELETE FROM public.collected_rewards")
+        fresh.execute("DELETE FROM public.user_credits")
+        buyer = ledger.funded(100)
+        fresh.execute("VACUUM ANALYZE public.user_credits")
+        rewards = [reward(ledger.admin, 1, creator_id=ledger.funded(1)) for _ in range(3 * size)]
+        requests = [
+            {"reward_id": r, "collector_id": buyer, "caller": SERVICE, "key": r} for r in rewards
+        ]
+        read: LiteralString = (
+            "SELECT coalesce(idx_tup_read, 0) FROM pg_stat_user_indexes"
+            " WHERE indexrelname = 'user_credits_pkey'"
+        )
+        ledger.ask("purchase_reward", requests[:size], fresh)  # plans are made here
+        ledger.admin.execute(
+            "INSERT INTO public.user_credits (user_id)"
+            " SELECT gen_random_uuid() FROM generate_series(1, 2000)"
+        )
+        ledger.ask("purchase_reward", requests[size : 2 * size], fresh)
+        fresh.execute("SELECT pg_stat_force_next_flush()")
+        ledger.admin.execute("SELECT pg_stat_force_next_flush()")
+        before = ledger.value(read)
+
+        outcomes = ledger.ask("purchase_reward", requests[2 * size :], fresh)
+
+        fresh.execute("SELECT pg_stat_force_next_flush()")
+        ledger.admin.execute("SELECT pg_stat_clear_snapshot()")
+        assert [outcome["status"] for outcome in outcomes] == ["done"] * size
+        assert ledger.value(read) - before < 100
