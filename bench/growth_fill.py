@@ -67,7 +67,9 @@ def _side_by_side(url: str, statements: Sequence[tuple[LiteralString, Any]]) -> 
     def run(statement: tuple[LiteralString, Any]) -> None:
         text, parameters = statement
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("SELECT set_config('maintenance_work_mem', %s, false)", [_BUILD_MEMORY])
+            connection.execute(
+                "SELECT set_config('maintenance_work_mem', %s, false)", [_BUILD_MEMORY]
+            )
             connection.execute(text, parameters)
 
     with ThreadPoolExecutor(2) as threads:

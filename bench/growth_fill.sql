@@ -4,7 +4,8 @@
 -- cycle, and nobody meets a reward twice. bench/growth_orders.py goes on where this ends.
 
 CREATE FUNCTION bench.make_sales(
-    p_sales bigint, p_people bigint, p_rewards bigint, p_stride bigint, p_shift bigint, p_price bigint
+    p_sales bigint, p_people bigint, p_rewards bigint, p_stride bigint, p_shift bigint,
+    p_price bigint
 ) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -40,7 +41,8 @@ BEGIN
     SET LOCAL session_replication_role = replica;
     CASE p_table
     WHEN 'transaction' THEN
-        INSERT INTO bursar.transaction (id, verb, asset, owner_id, amount, reason, actor, created_at)
+        INSERT INTO bursar.transaction (
+            id, verb, asset, owner_id, amount, reason, actor, created_at)
         SELECT transaction_id, 'purchase_reward', 'credit', buyer, price, 'reward ' || reward,
             'service', at FROM bench.sale ORDER BY n;
         PERFORM setval('bursar.transaction_id_seq', max(id)) FROM bursar.transaction;

@@ -1,4 +1,4 @@
-"""Who buys what in a history of any length, by arithmetic: the fill and the measurement share it."""
+"""Who buys what in a history of any length: arithmetic that fill and measurement share."""
 
 import itertools
 import math

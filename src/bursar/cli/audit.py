@@ -71,7 +71,8 @@ def _faults() -> Iterator[None]:
 
 def _run(deployment: Deployment, only: list[str], limit: int, jobs: int) -> Report:
     columns = (TextColumn("Auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+    said = console(stderr=True)
+    with Progress(*columns, console=said, transient=True, disable=not said.is_terminal) as progress:
         task = progress.add_task("audit", total=None)
         return asyncio.run(
             run_audit(
@@ -104,14 +105,14 @@ def _views(report: Report) -> list[Table | Group | str]:
 
 
 def _findings(verdict: Verdict) -> Group:
-    table = Table(title=f"{verdict.invariant.name}", title_justify="left")
+    table = Table(title=verdict.invariant.name, title_justify="left")
     for name in ("what", "where", "expected", "found"):
         table.add_column(name, overflow="fold")
     for finding in verdict.told:
         where = ", ".join(f"{name} {value}" for name, value in finding.ids.items())
         table.add_row(*map(escape, (finding.what, where, finding.expected, finding.found)))
     more = verdict.findings - len(verdict.told)
-    said = [table, f"{verdict.invariant.meaning}"]
+    said: list[Table | str] = [table, escape(verdict.invariant.meaning)]
     if more:
         said.append(f"There are {more:,} more; --limit tells more of them.")
     return Group(*said)

@@ -1,9 +1,9 @@
 """The invariants as data: what each file says of itself, and the query that looks for exceptions.
 
 A file begins with comments: a line `-- P1: sentence.`, then what a finding means, then lines that
-say how it is run. `-- rows: …` is what follows FROM in the count of what is checked. `-- slices:
-transaction ids` says that the query is run for one range of ids ($2 to $3) after the other. `--
-needs: schema.table` leaves it out where that table does not exist. $1 is how many findings are told.
+say how it is run. `-- rows: …` is the query that counts what is checked. `-- slices: transaction
+ids` says that the file is run for one range of ids ($2 to $3) after the other. `-- needs: …` leaves
+it out where that table does not exist. $1 is how many findings are told.
 """
 
 import re
@@ -27,7 +27,8 @@ class UnknownInvariant(BursarError):
 class Invariant:
     """One promise, or a part of one, and the query whose rows are exceptions to it.
 
-    Its rows are (what, ids as JSON, expected, found, findings in all); at most $1 of them.
+    Its rows are (what, ids as JSON, expected, found, findings in all); at most $1 of them. `rows`
+    is the query that counts what it checks.
     """
 
     name: str

@@ -18,7 +18,8 @@ _SLICES_MAX = 4_000
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _BOUNDS = """
     SELECT min(id), max(id) FROM (
-        SELECT min(id) AS id FROM bursar.transaction UNION ALL SELECT max(id) FROM bursar.transaction
+        SELECT min(id) AS id FROM bursar.transaction
+        UNION ALL SELECT max(id) FROM bursar.transaction
         UNION ALL SELECT min(transaction_id) FROM bursar.entry
         UNION ALL SELECT max(transaction_id) FROM bursar.entry
     ) AS ends
@@ -46,10 +47,10 @@ async def run_audit(
 ) -> Report:
     """Check the invariants named in `only`, or all, on the database at `url`; change nothing.
 
-    All of it is of one moment; writers are not held up, and what they write meanwhile is not looked
-    at. `jobs` connections work side by side, with one processor of the server each. Of every
-    invariant at most `limit` findings are told, and all are counted. `on_piece` is called after each
-    statement with how many are done and how many there are.
+    All of it is of one moment; writers are not held up, and what they write meanwhile is not
+    looked at. `jobs` connections work side by side, with one processor of the server each. Of
+    every invariant at most `limit` findings are told, and all are counted. `on_piece` is called
+    after each statement with how many are done and how many there are.
 
     Raises `UnknownInvariant`, `NotInstalled`, `PartlyHidden`, and `psycopg.Error` for whatever the
     database says.
@@ -72,30 +73,25 @@ async def _applies(snapshot: Snapshot, invariant: Invariant) -> bool:
     return bool((await snapshot.rows(0, query, [invariant.needs]))[0][0])
 
 
-async def _pieces(
-    snapshot: Snapshot, verdicts: Sequence[Verdict], limit: int
-) -> list[_Piece]:
+async def _pieces(snapshot: Snapshot, verdicts: Sequence[Verdict], limit: int) -> list[_Piece]:
     """Return all statements, those in one piece first, because they take longest."""
     whole, sliced = [], []
     counts: dict[str, _Piece] = {}
-    slices = _slices(*(await snapshot.rows(0, _BOUNDS, []))[0])
+    ranges = slices(*(await snapshot.rows(0, _BOUNDS, []))[0])
     for verdict in verdicts:
         invariant = verdict.invariant
-        count = counts.setdefault(
-            invariant.rows, _Piece(f"SELECT count(*) FROM {invariant.rows}", [])
-        )
+        count = counts.setdefault(invariant.rows, _Piece(invariant.rows, []))
         count.counts_for.append(verdict)
         if invariant.sliced:
             sliced += [
-                _Piece(invariant.query, [limit, first, last], verdict)
-                for first, last in slices
+                _Piece(invariant.query, [limit, first, last], verdict) for first, last in ranges
             ]
         else:
             whole.append(_Piece(invariant.query, [limit], verdict))
     return [*whole, *counts.values(), *sliced]
 
 
-def _slices(lowest: int | None, highest: int | None) -> list[tuple[int, int]]:
+def slices(lowest: int | None, highest: int | None) -> list[tuple[int, int]]:
     """Cut the transactions into ranges of ids; the outer two are open, so that none is left out."""
     low, high = lowest or 0, highest or 0
     step = max(_SLICE, (high - low) // _SLICES_MAX + 1)
@@ -131,8 +127,8 @@ async def _work(
 async def _do(snapshot: Snapshot, place: int, piece: _Piece, limit: int) -> None:
     began = time.monotonic()
     rows = await snapshot.rows(place, piece.query, piece.parameters)
-    for verdict in piece.counts_for:
-        verdict.rows = rows[0][0]
+    for counted in piece.counts_for:
+        counted.rows = rows[0][0]
     verdict = piece.finds_for
     if verdict is None:
         return

@@ -48,7 +48,7 @@ class Snapshot:
     wallets: str
 
     async def rows(self, place: int, query: str, parameters: Sequence[Any]) -> list[Any]:
-        """Run a query on connection `place` and return its rows; parameters are $1, $2 and so on."""
+        """Run a query with parameters $1, $2 … on connection `place`, and return its rows."""
         text = query.replace(_VIEW, f"({self.wallets})")
         return await _rows(self.connections[place], text, parameters)
 

@@ -7,7 +7,8 @@ SELECT coalesce(string_agg(format(
         ' bursar_seq AS seq, bursar_status AS status FROM %s',
         a.asset, a.owner_column, a.balance_column, a.store), ' UNION ALL ' ORDER BY a.asset)
     || ' UNION ALL ', '')
-    || 'SELECT asset, owner_id, balance, bursar_held, bursar_seq, bursar_status FROM bursar.wallet'
+    || 'SELECT asset, owner_id, balance, bursar_held AS held, bursar_seq AS seq,'
+    ' bursar_status AS status FROM bursar.wallet'
 FROM bursar.asset AS a
 WHERE a.store IS NOT NULL AND (SELECT count(*) FROM pg_catalog.pg_attribute AS c
     WHERE c.attrelid = a.store AND NOT c.attisdropped AND c.attname IN (a.owner_column,

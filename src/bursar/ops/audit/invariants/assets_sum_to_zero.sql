@@ -4,7 +4,7 @@
 -- names the transactions. It reads the table from end to end and trusts no index, so that an entry
 -- that an index has lost is counted here all the same.
 --
--- rows: bursar.entry
+-- rows: SELECT count(*) FROM bursar.entry
 SELECT 'the entries of an asset do not sum to 0' AS what,
     jsonb_build_object('asset', asset) AS ids,
     '0' AS expected,

@@ -4,7 +4,7 @@
 -- has: the CHECK constraints of its store were dropped or not validated. The first half is the
 -- operators' own SELECT count(*) … WHERE balance < 0, in every store.
 --
--- rows: bursar.balance AS w
+-- rows: SELECT count(*) FROM bursar.balance AS w
 SELECT CASE WHEN (balance >= 0) IS NOT TRUE THEN 'a balance is negative'
         WHEN (held BETWEEN 0 AND balance) IS NOT TRUE THEN 'what is held is not covered'
         ELSE 'a wallet has a status that does not exist' END AS what,

@@ -4,7 +4,7 @@
 -- out: a collection or a transaction was written, changed or removed past the kernel. A refunded
 -- purchase keeps its reward.
 --
--- rows: public.collected_rewards
+-- rows: SELECT count(*) FROM public.collected_rewards
 -- needs: public.collected_rewards
 --
 -- Two collections of one purchase would have to agree with it in collector and reward, so they are

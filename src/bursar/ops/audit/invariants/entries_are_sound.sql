@@ -3,7 +3,7 @@
 -- A finding means that the entry was written past the kernel and past the CHECK constraint
 -- entry_sound.
 --
--- rows: bursar.entry
+-- rows: SELECT count(*) FROM bursar.entry
 SELECT CASE WHEN (balance_after < 0) IS TRUE THEN 'a balance was negative'
         WHEN (amount = 0) IS NOT FALSE THEN 'an entry moves nothing'
         ELSE 'an entry is not as the kernel writes it' END AS what,

@@ -3,7 +3,7 @@
 -- A finding means that value was made or destroyed inside that transaction: an entry was changed,
 -- added or removed past the kernel.
 --
--- rows: bursar.entry
+-- rows: SELECT count(*) FROM bursar.entry
 -- slices: transaction ids
 --
 -- Nearly every transaction moves one asset. One pass in the order of the primary key finds those

@@ -3,7 +3,7 @@
 -- A finding means that a payment or a store purchase could have been granted twice, or that its
 -- grant was changed or removed.
 --
--- rows: bursar.external_reference
+-- rows: SELECT count(*) FROM bursar.external_reference
 SELECT CASE WHEN t.id IS NULL THEN 'the grant of an external id is not there'
         WHEN x.times > 1 THEN 'several external ids have one grant'
         ELSE 'an external id names something else than its grant' END AS what,

@@ -4,7 +4,7 @@
 -- or not validated. Nothing has to be wrong yet, but it could have become so unseen: look at the
 -- other invariants, then apply the migrations again, or enable the trigger.
 --
--- rows: pg_catalog.pg_trigger WHERE NOT tgisinternal
+-- rows: SELECT count(*) FROM pg_catalog.pg_trigger WHERE NOT tgisinternal
 WITH store AS (
     SELECT a.asset, a.store::oid AS id, a.owner_column, a.balance_column, c.relname
     FROM bursar.asset AS a
@@ -46,8 +46,9 @@ wanted_constraint AS (
 missing AS (
     SELECT 'a guard is missing or switched off' AS what, w.id, 'trigger ' || w.name AS name,
         'calls ' || w.calls || ', enabled' AS expected,
-        coalesce('calls ' || t.tgfoid::regproc || CASE t.tgenabled WHEN 'O' THEN ', enabled'
-            WHEN 'A' THEN ', enabled' ELSE ', disabled' END, 'nothing') AS found
+        coalesce('calls ' || t.tgfoid::regproc
+            || CASE WHEN t.tgenabled IN ('O', 'A') THEN ', enabled' ELSE ', disabled' END
+            || CASE WHEN t.tgtype <> w.kind THEN ', at other times' ELSE '' END, 'nothing') AS found
     FROM wanted_trigger AS w
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = w.id AND t.tgname = w.name
     WHERE (t.tgenabled IN ('O', 'A') AND t.tgtype = w.kind

@@ -3,7 +3,7 @@
 -- A finding means that an amount is set aside for nothing, or that an open hold is not covered: the
 -- wallet or a hold was changed past the kernel.
 --
--- rows: bursar.balance AS w
+-- rows: SELECT count(*) FROM bursar.balance AS w
 SELECT 'what a wallet holds is not what its open holds have left' AS what,
     jsonb_build_object('asset', asset, 'owner_id', owner_id) AS ids,
     format('held %s by %s holds', coalesce(h.amount, 0), coalesce(h.holds, 0)) AS expected,

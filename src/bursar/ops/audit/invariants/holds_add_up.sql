@@ -5,7 +5,7 @@
 -- took from what was set aside; an over-run is not part of that. A final capture releases the rest
 -- without a transaction of its own.
 --
--- rows: bursar.hold
+-- rows: SELECT count(*) FROM bursar.hold
 WITH moved AS (
     SELECT t.hold_id, count(*) FILTER (WHERE t.verb = 'expire') AS lapses,
         coalesce(sum(taken.amount), 0) AS captured,

@@ -3,7 +3,7 @@
 -- A finding means that a request sent again would be answered with something that is not so: the
 -- outcome was changed, or its transaction was changed or removed.
 --
--- rows: bursar.idempotency
+-- rows: SELECT count(*) FROM bursar.idempotency
 WITH remembered AS (
     SELECT claim, outcome, outcome ->> 'status' AS status, outcome ->> 'transaction_id' AS named,
         CASE WHEN length(outcome ->> 'transaction_id') <= 18

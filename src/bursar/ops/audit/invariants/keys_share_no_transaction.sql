@@ -3,7 +3,7 @@
 -- A finding means that an outcome was written past the kernel: each key that is done has an effect
 -- of its own.
 --
--- rows: bursar.idempotency
+-- rows: SELECT count(*) FROM bursar.idempotency
 SELECT 'several keys remember one transaction' AS what,
     jsonb_build_object('transaction_id', (outcome ->> 'transaction_id') COLLATE "C") AS ids,
     '1 key' AS expected,

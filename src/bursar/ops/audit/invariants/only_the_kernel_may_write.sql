@@ -3,7 +3,7 @@
 -- A finding names a grant that opens a way past the kernel, from a default privilege of the host or
 -- from a hand. Revoke it, and look at the other invariants.
 --
--- rows: pg_catalog.pg_class WHERE relnamespace = 'bursar'::regnamespace
+-- rows: SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = 'bursar'::regnamespace
 WITH granted AS (
     SELECT c.oid::regclass::text AS object, a.grantee, a.privilege_type
     FROM pg_catalog.pg_class AS c

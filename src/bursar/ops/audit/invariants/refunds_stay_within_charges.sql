@@ -3,7 +3,7 @@
 -- A finding means that more was given back than was charged, granted or captured, that a refund
 -- corrects what cannot be refunded, or that the transaction it corrects is not there.
 --
--- rows: bursar.transaction WHERE verb = 'refund'
+-- rows: SELECT count(*) FROM bursar.transaction WHERE verb = 'refund'
 SELECT CASE WHEN p.id IS NULL THEN 'a refund corrects nothing'
         WHEN r.amount > p.amount THEN 'refunds exceed what they correct'
         ELSE 'a refund corrects what it cannot' END AS what,

@@ -5,7 +5,7 @@
 -- of its owner: what is debited beyond the balance is owed, and what is credited may repay a debt,
 -- so the amount is what the wallet gained less what the debt grew.
 --
--- rows: bursar.transaction
+-- rows: SELECT count(*) FROM bursar.transaction
 -- slices: transaction ids
 SELECT CASE WHEN verb IS NULL THEN 'entries have no transaction'
         WHEN posts AND entries = 0 THEN 'a transaction has no entries'

@@ -4,7 +4,7 @@
 -- changed or removed. Expected is what the entries say, found is what the wallet says. Where the
 -- entries themselves do not follow one another, `seq` is the first that does not.
 --
--- rows: bursar.balance AS w
+-- rows: SELECT count(*) FROM bursar.balance AS w
 --
 -- One pass over the entries, without sorting them. Each entry is an arrow from (seq - 1,
 -- balance_after - amount) to (seq, balance_after). A wallet with N entries is in order exactly if
