@@ -17,7 +17,8 @@ guarded AS (
 ),
 wanted_trigger AS (
     -- tgtype: 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate.
-    SELECT r::regclass::oid AS id, 'append_only' AS name, 'bursar.refuse_change' AS calls, 58 AS kind
+    SELECT r::regclass::oid AS id, 'append_only' AS name, 'bursar.refuse_change' AS calls,
+        58 AS kind
     FROM unnest(ARRAY['bursar.entry', 'bursar.transaction', 'bursar.external_reference']) AS r
     UNION ALL
     SELECT g.id, t.name, t.calls, t.kind

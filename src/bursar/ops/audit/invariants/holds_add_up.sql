@@ -46,9 +46,9 @@ SELECT what,
     jsonb_strip_nulls(jsonb_build_object('hold_id', hold_id, 'asset', (hold).asset,
         'owner_id', (hold).owner_id)) AS ids,
     format('captured %s, released %s, expired %s', captured, released, expired) AS expected,
-    CASE WHEN hold IS NULL THEN 'nothing' ELSE format('%s of %s: captured %s, released %s, expired %s',
-        (hold).status, (hold).amount, (hold).captured, (hold).released, (hold).expired)
-        END AS found,
+    CASE WHEN hold IS NULL THEN 'nothing'
+        ELSE format('%s of %s: captured %s, released %s, expired %s', (hold).status,
+            (hold).amount, (hold).captured, (hold).released, (hold).expired) END AS found,
     count(*) OVER () AS findings
 FROM judged
 WHERE what IS NOT NULL
