@@ -163,6 +163,6 @@ DAMAGE_TO_BALANCES: tuple[Damage, ...] = (
         "INSERT INTO bursar.idempotency SELECT 'another', fingerprint, outcome, created_at"
         " FROM bursar.idempotency WHERE outcome ->> 'verb' = 'spend'"
         " AND outcome ->> 'status' = 'done'"
-        " RETURNING jsonb_build_object('transaction_id', outcome ->> 'transaction_id')",
+        " RETURNING jsonb_build_object('transaction_id', outcome -> 'transaction_id')",
     ),
 )
