@@ -17,7 +17,9 @@ Say = Callable[[str], None]
 
 ENTRIES_PER_PURCHASE = 2
 _FILL = Path(__file__).with_name("growth_fill.sql")
-_TABLES = ("entry", "idempotency", "transaction", "collected_rewards", "user_credits")
+_TABLES = ("entry", "idempotency", "transaction", "collected_rewards")
+# What comes after the indexes are there, so that their pages are as inserts leave them.
+_LATE = 0.1
 _BUILD_MEMORY = "512MB"
 
 
@@ -51,8 +53,12 @@ def fill(url: str, purchases: int, sizes: Sizes) -> None:
             [purchases, sizes.buyers, sizes.rewards, STRIDE, SHIFT, PRICE],
         )
         indexes = connection.execute("SELECT made, reset FROM bench.drop_indexes()").fetchall()
-    _side_by_side(url, [("SELECT bench.fill(%s)", [table]) for table in _TABLES])
+    late = round(purchases * (1 - _LATE))
+    statement: LiteralString = "SELECT bench.fill(%s, %s, %s)"
+    _side_by_side(url, [(statement, [table, 0, late]) for table in _TABLES])
     _side_by_side(url, [(made, None) for made, _ in indexes])
+    _side_by_side(url, [(statement, [table, late, purchases]) for table in _TABLES])
+    _side_by_side(url, [(statement, ["user_credits", 0, purchases])])
     with psycopg.connect(url, autocommit=True) as connection:
         for _, reset in indexes:
             if reset is not None:

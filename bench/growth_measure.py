@@ -1,13 +1,11 @@
 """The measurement: databases of all sizes in one cluster, taking turns in every round."""
 
-import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from itertools import count
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 
@@ -38,22 +36,21 @@ _CALLERS = {"sql_batch": 2, "engine": 32}
 
 @dataclass(frozen=True, slots=True)
 class GrowthPlan:
-    """How much and how long. `sustained_seconds` is the load on the largest at the end."""
+    """How much and how long. Every round puts two loads on each database, then reads."""
 
     entries: tuple[int, ...] = (10_000, 1_000_000, 10_000_000)
     rounds: int = 5
     load_seconds: float = 6.0
     warm_up_seconds: float = 1.0
     reads: int = 300
-    sustained_seconds: float = 60.0
-    sustained_slices: int = 6
 
 
 @dataclass(slots=True)
 class Site:
     """One database: its ways to buy, its next orders, and all that was measured on it.
 
-    `loads` and `wal` have one value for each round, by path; `reads` all latencies in seconds.
+    `loads`, `bought` and `wal` have one value for each round, by path: what was counted, and all
+    that was done with the WAL of it, warm-up included. `reads` are all latencies in seconds.
     """
 
     entries: int
@@ -62,6 +59,7 @@ class Site:
     paths: dict[str, Path] = field(default_factory=dict)
     orders: Iterator[Order] = field(default_factory=lambda: iter(()))
     loads: dict[str, list[Load]] = field(default_factory=dict)
+    bought: dict[str, list[int]] = field(default_factory=dict)
     wal: dict[str, list[Wal]] = field(default_factory=dict)
     reads: dict[str, list[float]] = field(default_factory=dict)
     left_behind: dict[str, Tally] = field(default_factory=dict)
@@ -73,19 +71,18 @@ class Site:
         return sum(path.acknowledged for path in self.paths.values())
 
 
-async def measure(cluster: Cluster, plan: GrowthPlan, sizes: Sizes, say: Say) -> list[Site]:
+async def measure(cluster: Cluster, plan: GrowthPlan, history: History, say: Say) -> list[Site]:
     """Measure all databases round by round, then audit them; return them in the plan's order."""
     sites = []
     async with AsyncExitStack() as opened:
         for entries in plan.entries:
-            site = Site(entries, cluster.url(database=database_of(entries)), sizes)
-            filled = entries // ENTRIES_PER_PURCHASE
+            site = Site(entries, cluster.url(database=database_of(entries)), history.sizes)
             # One source for both paths, so that nobody meets a reward twice.
-            site.orders = map(History(sizes).order, count(filled))
+            site.orders = history.orders_from(entries // ENTRIES_PER_PURCHASE)
             service_url = cluster.url(SERVICE_ROLE, database_of(entries))
             for path in (SqlBatch(), ByEngine()):
                 path.database_pid = cluster.pid
-                await path.open(site.url, service_url, ())
+                await path.open(site.url, service_url, [])
                 opened.push_async_callback(path.close)
                 site.paths[path.name] = path
             sites.append(site)
@@ -106,11 +103,12 @@ async def measure(cluster: Cluster, plan: GrowthPlan, sizes: Sizes, say: Say) ->
 async def _round(site: Site, plan: GrowthPlan, number: int) -> None:
     with psycopg.connect(site.url, autocommit=True) as watch:
         for name, path in site.paths.items():
-            before = read_wal(watch)
+            before, done = read_wal(watch), path.acknowledged
             load = await put_load_on(
                 path, site.orders, _CALLERS[name], plan.load_seconds, plan.warm_up_seconds
             )
             site.loads.setdefault(name, []).append(load)
+            site.bought.setdefault(name, []).append(path.acknowledged - done)
             site.wal.setdefault(name, []).append(read_wal(watch).since(before))
     for name, latencies in _read(site, plan.reads, number).items():
         site.reads.setdefault(name, []).extend(latencies)
