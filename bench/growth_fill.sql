@@ -60,10 +60,8 @@ BEGIN
         INSERT INTO bursar.idempotency (claim, fingerprint, outcome, created_at)
         SELECT bursar.claim(buyer, 'service', 'purchase_reward', 'sale-' || n),
             bursar.fingerprint(reward || ' '),
-            jsonb_build_object('status', 'done', 'verb', 'purchase_reward',
-                'transaction_id', transaction_id, 'owner_id', buyer, 'asset', 'credit',
-                'amount', price, 'balance', buyer_balance, 'held', 0, 'available', buyer_balance,
-                'replayed', false, 'reward_id', reward, 'price', price),
+            bursar.done(transaction_id, 'purchase_reward', 'credit', buyer, price, buyer_balance,
+                0, 0, json_build_object('reward_id', reward, 'price', price)),
             at
         FROM bench.sale WHERE n >= p_from AND n < p_to ORDER BY n;
     WHEN 'collected_rewards' THEN

@@ -132,28 +132,32 @@ DAMAGE_TO_BALANCES: tuple[Damage, ...] = (
     Damage(
         "keys_name_their_transaction",
         "a remembered transaction is not there",
-        "UPDATE bursar.idempotency SET outcome = outcome || '{\"transaction_id\": 999999}'"
+        "UPDATE bursar.idempotency SET outcome ="
+        " (outcome::jsonb || '{\"transaction_id\": 999999}')::json"
         " WHERE outcome ->> 'verb' = 'spend' AND outcome ->> 'status' = 'done'"
         " RETURNING jsonb_build_object('claim', encode(claim, 'hex'), 'transaction_id', '999999')",
     ),
     Damage(
         "keys_name_their_transaction",  # what is no number is no reason to stop
         "a remembered transaction is not there",
-        'UPDATE bursar.idempotency SET outcome = outcome || \'{"transaction_id": "1e99"}\''
+        "UPDATE bursar.idempotency SET outcome ="
+        ' (outcome::jsonb || \'{"transaction_id": "1e99"}\')::json'
         " WHERE outcome ->> 'verb' = 'spend' AND outcome ->> 'status' = 'done'"
         " RETURNING jsonb_build_object('claim', encode(claim, 'hex'), 'transaction_id', '1e99')",
     ),
     Damage(
         "keys_name_their_transaction",
         "a remembered transaction was another one",
-        "UPDATE bursar.idempotency SET outcome = outcome || '{\"amount\": 1}'"
+        "UPDATE bursar.idempotency SET outcome ="
+        " (outcome::jsonb || '{\"amount\": 1}')::json"
         " WHERE outcome ->> 'verb' = 'spend' AND outcome ->> 'status' = 'done'"
         " RETURNING jsonb_build_object('claim', encode(claim, 'hex'))",
     ),
     Damage(
         "keys_name_their_transaction",
         "a refusal names a transaction",
-        "UPDATE bursar.idempotency SET outcome = outcome || '{\"transaction_id\": 1}'"
+        "UPDATE bursar.idempotency SET outcome ="
+        " (outcome::jsonb || '{\"transaction_id\": 1}')::json"
         " WHERE outcome ->> 'status' = 'refused'"
         " RETURNING jsonb_build_object('claim', encode(claim, 'hex'))",
     ),

@@ -87,6 +87,14 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     ),
     Damage(
         "guards_are_on",
+        "a constraint is missing or not in force",
+        _altered(
+            "ALTER DOMAIN bursar.posted_balance DROP CONSTRAINT posted_balance_non_negative",
+            '{"object": "column balance_after of domain bursar.posted_balance"}',
+        ),
+    ),
+    Damage(
+        "guards_are_on",
         "a unique index is missing or not valid",
         _altered(
             "DROP INDEX bursar.entry_wallet_seq_key", '{"object": "index entry_wallet_seq_key"}'

@@ -29,12 +29,14 @@ from tests.damage_to_records import DAMAGE_TO_RECORDS
 from tests.ledger_in_sql import Ledger, done
 
 DAMAGES = (*DAMAGE_TO_BALANCES, *DAMAGE_TO_RECORDS)
-# Drops the CHECK constraints of a table.
+# Drops the CHECK constraints of a table, and of the domains of its columns.
 UNCHECK = """
-    DO $$ DECLARE v_name name; BEGIN
-        FOR v_name IN SELECT conname FROM pg_constraint
+    DO $$ DECLARE v record; BEGIN
+        FOR v IN SELECT 'TABLE {0}' AS of, conname AS name FROM pg_constraint
             WHERE conrelid = '{0}'::regclass AND contype = 'c'
-        LOOP EXECUTE format('ALTER TABLE {0} DROP CONSTRAINT %I', v_name); END LOOP;
+            UNION ALL SELECT DISTINCT 'DOMAIN ' || contypid::regtype, conname FROM pg_constraint
+            JOIN pg_attribute ON attrelid = '{0}'::regclass AND atttypid = contypid
+        LOOP EXECUTE format('ALTER %s DROP CONSTRAINT %I', v.of, v.name); END LOOP;
     END $$
 """
 
@@ -148,8 +150,9 @@ def test_a_view_that_hides_a_wallet_hides_nothing(ledger: ScratchDatabase) -> No
     connection = ledger.connect()
     connection.execute("SET session_replication_role = replica")
     connection.execute("UPDATE bursar.wallet SET balance = balance + 1 WHERE owner_id = 'bob'")
+    connection.execute("DROP VIEW bursar.balance")
     connection.execute(
-        "CREATE OR REPLACE VIEW bursar.balance AS SELECT NULL::text AS asset, NULL::text"
+        "CREATE VIEW bursar.balance AS SELECT NULL::text AS asset, NULL::text"
         " AS owner_id, 0::bigint AS balance, 0::bigint AS held, 0::bigint AS available,"
         " 0::bigint AS seq, 'open'::text AS status WHERE false"
     )

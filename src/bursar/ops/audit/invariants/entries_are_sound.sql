@@ -1,7 +1,7 @@
 -- P3: No entry is empty or ever left a balance negative; system wallets have no balance at all.
 --
--- A finding means that the entry was written past the kernel and past the CHECK constraint
--- entry_sound.
+-- A finding means that the entry was written past the kernel, and where one value by itself is
+-- wrong, past the CHECK constraints of its domains.
 --
 -- rows: SELECT count(*) FROM bursar.entry
 SELECT CASE WHEN (balance_after < 0) IS TRUE THEN 'a balance was negative'

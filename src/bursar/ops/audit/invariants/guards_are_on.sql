@@ -31,18 +31,27 @@ wanted_trigger AS (
         ('zz_bursar_raw_insert', 'bursar.record_raw_write', 7),
         ('zz_bursar_raw_inserted', 'bursar.record_raw_insert', 5),
         ('zz_bursar_raw_update', 'bursar.record_raw_write', 19),
+        ('zz_bursar_raw_update_owner', 'bursar.record_raw_write', 19),
         ('zz_bursar_raw_delete', 'bursar.record_raw_write', 11),
         ('zz_bursar_truncate', 'bursar.refuse_truncate', 34)
     ) AS t (name, calls, kind)
 ),
 wanted_constraint AS (
     SELECT c.on_table::regclass::oid AS id, c.name
-    FROM (VALUES ('bursar.entry', 'entry_sound'),
-        ('bursar.wallet', 'wallet_balance_non_negative'), ('bursar.wallet', 'wallet_bursar_held'),
-        ('bursar.hold', 'hold_sum'), ('bursar.hold', 'hold_ended')) AS c (on_table, name)
+    FROM (VALUES ('bursar.wallet', 'wallet_balance_non_negative'),
+        ('bursar.wallet', 'wallet_bursar_held'), ('bursar.hold', 'hold_sum'),
+        ('bursar.hold', 'hold_ended')) AS c (on_table, name)
     UNION ALL SELECT id, relname || '_' || balance_column || '_non_negative' FROM store
     WHERE relname IS NOT NULL
     UNION ALL SELECT id, relname || '_bursar_held' FROM store WHERE relname IS NOT NULL
+),
+wanted_domain AS (
+    SELECT d.on_table::regclass::oid AS id, d.column_name, d.domain, d.name
+    FROM (VALUES ('bursar.entry', 'amount', 'bursar.change', 'change_not_zero'),
+        ('bursar.entry', 'seq', 'bursar.place', 'place_positive'),
+        ('bursar.entry', 'balance_after', 'bursar.posted_balance', 'posted_balance_non_negative'),
+        ('bursar.wallet', 'bursar_status', 'bursar.wallet_status', 'wallet_status_known')
+    ) AS d (on_table, column_name, domain, name)
 ),
 missing AS (
     SELECT 'a guard is missing or switched off' AS what, w.id, 'trigger ' || w.name AS name,
@@ -62,6 +71,15 @@ missing AS (
     -- Since PostgreSQL 18 a constraint may also be there and not enforced.
     WHERE (c.contype = 'c' AND c.convalidated
         AND to_jsonb(c) ->> 'conenforced' IS DISTINCT FROM 'false') IS NOT TRUE
+    UNION ALL
+    SELECT 'a constraint is missing or not in force', w.id,
+        format('column %s of domain %s', w.column_name, w.domain), w.name || ', validated',
+        coalesce(format_type(a.atttypid, NULL) || CASE WHEN c.oid IS NULL THEN ' without it'
+            ELSE ', ' || pg_get_constraintdef(c.oid) END, 'nothing')
+    FROM wanted_domain AS w
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = w.id AND a.attname = w.column_name
+    LEFT JOIN pg_catalog.pg_constraint AS c ON c.contypid = a.atttypid AND c.conname = w.name
+    WHERE (a.atttypid = to_regtype(w.domain) AND c.convalidated) IS NOT TRUE
     UNION ALL
     SELECT 'a unique index is missing or not valid', i.indrelid, 'index ' || w.name,
         'unique, valid', CASE WHEN i.indexrelid IS NULL THEN 'nothing' ELSE 'not valid' END

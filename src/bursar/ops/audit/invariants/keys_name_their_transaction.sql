@@ -19,11 +19,10 @@ SELECT CASE WHEN (r.status IN ('done', 'refused')) IS NOT TRUE
         ELSE format('%s of %s %s for %s', t.verb, t.amount, t.asset, t.owner_id) END AS found,
     count(*) OVER () AS findings
 FROM (
-    SELECT claim, outcome ->> 'status' AS status, outcome ->> 'transaction_id' AS named,
-        outcome ->> 'verb' AS verb, outcome ->> 'owner_id' AS owner_id,
-        outcome ->> 'asset' AS asset, outcome ->> 'amount' AS amount
-    FROM bursar.idempotency
-    OFFSET 0
+    SELECT i.claim, o.status, o.transaction_id AS named, o.verb, o.owner_id, o.asset, o.amount
+    FROM bursar.idempotency AS i
+    CROSS JOIN LATERAL json_to_record(i.outcome) AS o (
+        status text, transaction_id text, verb text, owner_id text, asset text, amount text)
 ) AS r
 LEFT JOIN LATERAL (
     SELECT * FROM bursar.transaction AS x

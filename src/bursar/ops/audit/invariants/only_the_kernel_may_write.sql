@@ -24,6 +24,7 @@ WITH granted AS (
     -- Without a list of its own a function may be called by everybody.
     CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS a
     WHERE f.pronamespace = 'bursar'::regnamespace AND a.grantee <> f.proowner
+        AND (f.prosecdef OR f.provolatile = 'v')  -- others have no more than their caller, and read
         AND (a.grantee = 0 OR a.grantee = to_regrole('anon')
             OR a.grantee = to_regrole('authenticated'))
 )
