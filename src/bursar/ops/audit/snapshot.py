@@ -21,10 +21,12 @@ _STATEMENT_TIMEOUT_MS = 1_800_000
 # Who may read everything, for a login that may not by itself.
 _READERS = ("bursar_operator", "service_role")
 # No worker processes besides our connections: the audit takes as many processors as it was given.
-# Every sort and hash of a statement gets the memory once, and goes to disk beyond it.
+# Every sort and hash of a statement gets the memory once, and goes to disk beyond it. Nothing is
+# looked up twice, so that remembering look-ups would only take memory.
 _SETTINGS = """
     SELECT set_config('work_mem', '128MB', true), set_config('hash_mem_multiplier', '1', true),
         set_config('max_parallel_workers_per_gather', '0', true),
+        set_config('enable_memoize', 'off', true),
         set_config('idle_in_transaction_session_timeout', '0', true),
         set_config('search_path', 'pg_catalog', true)
 """
