@@ -11,7 +11,8 @@ from rich.console import Console
 from bench.growth_fill import make_histories
 from bench.growth_measure import GrowthPlan, measure
 from bench.growth_orders import History, growth_sizes
-from bench.growth_report import as_json, shortcomings, show, write_json
+from bench.growth_report import as_json, shortcomings, write_json
+from bench.growth_terminal import show
 from bench.machine import describe_machine
 from bench.prepare import running_cluster
 
@@ -62,11 +63,11 @@ def _run(plan: GrowthPlan, history: History, results: Path) -> int:
         machine = describe_machine(cluster.url())
         say("Filling the databases …")
         make_histories(cluster, plan.entries, history.sizes, say)
-        sites = uvloop.run(measure(cluster, plan, history, say))
-    seconds = time.monotonic() - begun
-    show(sites, machine, seconds, console)
-    console.print(f"\n{write_json(as_json(sites, plan, machine, seconds), results)}")
-    missed = shortcomings(sites)
+        grown = uvloop.run(measure(cluster, plan, history, say))
+    report = as_json(grown, plan, machine, time.monotonic() - begun)
+    show(report, console)
+    console.print(f"\n{write_json(report, results)}")
+    missed = shortcomings(report)
     for words in missed:
         console.print(f"NOT REACHED: {words}", style="bold red")
     return 1 if missed else 0

@@ -8,9 +8,9 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from bench.growth_orders import SHIFT, STRIDE
-from bench.orders import PRICE, Sizes
-from bench.prepare import make_databases, make_templates
+from bench.orders import BUYER_STRIDE, PRICE, REWARD_STRIDE, Sizes
+from bench.paths.by_sql import SqlBatch
+from bench.prepare import make_databases
 from bursar.db.embedded import Cluster
 
 Say = Callable[[str], None]
@@ -28,14 +28,25 @@ def database_of(entries: int) -> str:
     return f"growth_{entries}"
 
 
+class BatchesOn(SqlBatch):
+    """Batches of a hundred on the database with `entries`."""
+
+    def __init__(self, entries: int) -> None:
+        super().__init__()
+        self._entries = entries
+
+    @property
+    def database(self) -> str:
+        """The name of that database."""
+        return database_of(self._entries)
+
+
 def make_histories(cluster: Cluster, entries: Sequence[int], sizes: Sizes, say: Say) -> None:
     """Make a database for each number of entries: filled, indexed, vacuumed and on the disk.
 
     The entries that open the wallets come on top; every database has the same.
     """
-    make_templates(cluster, sizes)
-    wanted = [(database_of(number), "template_bursar") for number in entries]
-    make_databases(cluster, wanted)
+    make_databases(cluster, [BatchesOn(number) for number in entries], sizes)
     for number in entries:
         begun = time.monotonic()
         fill(cluster.url(database=database_of(number)), number // ENTRIES_PER_PURCHASE, sizes)
@@ -50,7 +61,7 @@ def fill(url: str, purchases: int, sizes: Sizes) -> None:
         connection.execute(_FILL.read_bytes())
         connection.execute(
             "SELECT bench.make_sales(%s, %s, %s, %s, %s, %s)",
-            [purchases, sizes.buyers, sizes.rewards, STRIDE, SHIFT, PRICE],
+            [purchases, sizes.buyers, sizes.rewards, BUYER_STRIDE, REWARD_STRIDE, PRICE],
         )
         indexes = connection.execute("SELECT made, reset FROM bench.drop_indexes()").fetchall()
     late = round(purchases * (1 - _LATE))

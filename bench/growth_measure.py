@@ -9,15 +9,15 @@ from typing import LiteralString
 
 import psycopg
 
-from bench.growth_fill import ENTRIES_PER_PURCHASE, database_of
+from bench.growth_fill import ENTRIES_PER_PURCHASE, BatchesOn
 from bench.growth_orders import History
 from bench.growth_upkeep import Tally, Wal, read_wal, tally
-from bench.measure import Load, put_load_on
-from bench.orders import Order, Sizes, identity
+from bench.load import Load
+from bench.measure import closed_loop
+from bench.orders import Order, identity
 from bench.paths.by_engine import ByEngine
-from bench.paths.by_sql import SqlBatch
-from bench.paths.path import Path
-from bench.prepare import SERVICE_ROLE
+from bench.paths.path import Buyer, Site
+from bench.prepare import site_of
 from bursar.db.embedded import Cluster
 from bursar.ops.audit import Report, run_audit
 from bursar.settings import Settings
@@ -46,20 +46,18 @@ class GrowthPlan:
 
 
 @dataclass(slots=True)
-class Site:
+class Grown:
     """One database: its ways to buy, its next orders, and all that was measured on it.
 
-    `loads`, `bought` and `wal` have one value for each round, by path: what was counted, and all
-    that was done with the WAL of it, warm-up included. `reads` are all latencies in seconds.
+    `loads` and `wal` have one value for each round, by path; `wal` is of the warm-up as well.
+    `reads` are all latencies in seconds.
     """
 
     entries: int
-    url: str
-    sizes: Sizes
-    paths: dict[str, Path] = field(default_factory=dict)
-    orders: Iterator[Order] = field(default_factory=lambda: iter(()))
+    site: Site
+    orders: Iterator[Order]
+    paths: dict[str, Buyer] = field(default_factory=dict)
     loads: dict[str, list[Load]] = field(default_factory=dict)
-    bought: dict[str, list[int]] = field(default_factory=dict)
     wal: dict[str, list[Wal]] = field(default_factory=dict)
     reads: dict[str, list[float]] = field(default_factory=dict)
     left_behind: dict[str, Tally] = field(default_factory=dict)
@@ -71,47 +69,53 @@ class Site:
         return sum(path.acknowledged for path in self.paths.values())
 
 
-async def measure(cluster: Cluster, plan: GrowthPlan, history: History, say: Say) -> list[Site]:
+async def measure(cluster: Cluster, plan: GrowthPlan, history: History, say: Say) -> list[Grown]:
     """Measure all databases round by round, then audit them; return them in the plan's order."""
-    sites = []
+    grown = []
     async with AsyncExitStack() as opened:
         for entries in plan.entries:
-            site = Site(entries, cluster.url(database=database_of(entries)), history.sizes)
-            # One source for both paths, so that nobody meets a reward twice.
-            site.orders = history.orders_from(entries // ENTRIES_PER_PURCHASE)
-            service_url = cluster.url(SERVICE_ROLE, database_of(entries))
-            for path in (SqlBatch(), ByEngine()):
-                path.database_pid = cluster.pid
-                await path.open(site.url, service_url, [])
-                opened.push_async_callback(path.close)
-                site.paths[path.name] = path
-            sites.append(site)
-        before = {site.entries: _tally(site) for site in sites}
-        for number in range(plan.rounds):
-            turned = number % len(sites)
-            for site in (*sites[turned:], *sites[:turned]):
-                say(f"Round {number + 1} of {plan.rounds}, {site.entries:,} entries …")
-                await _round(site, plan, number)
-    for site in sites:
-        now = _tally(site)
-        site.left_behind = {name: now[name].since(before[site.entries][name]) for name in now}
-        say(f"Auditing {site.entries:,} entries …")
-        site.audit = await run_audit(site.url, Settings())
-    return sites
-
-
-async def _round(site: Site, plan: GrowthPlan, number: int) -> None:
-    with psycopg.connect(site.url, autocommit=True) as watch:
-        for name, path in site.paths.items():
-            before, done = read_wal(watch), path.acknowledged
-            load = await put_load_on(
-                path, site.orders, _CALLERS[name], plan.load_seconds, plan.warm_up_seconds
+            path = BatchesOn(entries)
+            # One source of orders for both paths, so that nobody meets a reward twice.
+            one = Grown(
+                entries,
+                site_of(cluster, path, history.sizes),
+                history.orders_from(entries // ENTRIES_PER_PURCHASE),
             )
-            site.loads.setdefault(name, []).append(load)
-            site.bought.setdefault(name, []).append(path.acknowledged - done)
-            site.wal.setdefault(name, []).append(read_wal(watch).since(before))
-    for name, latencies in _read(site, plan.reads, number).items():
-        site.reads.setdefault(name, []).extend(latencies)
+            for buyer in (path, ByEngine()):
+                await buyer.open(one.site)
+                opened.push_async_callback(buyer.close)
+                one.paths[buyer.name] = buyer
+            grown.append(one)
+        before = {one.entries: _tally(one) for one in grown}
+        for number in range(plan.rounds):
+            turned = number % len(grown)
+            for one in (*grown[turned:], *grown[:turned]):
+                say(f"Round {number + 1} of {plan.rounds}, {one.entries:,} entries …")
+                await _round(one, plan, number)
+    for one in grown:
+        now = _tally(one)
+        one.left_behind = {name: now[name].since(before[one.entries][name]) for name in now}
+        say(f"Auditing {one.entries:,} entries …")
+        one.audit = await run_audit(one.site.url, Settings())
+    return grown
+
+
+async def _round(one: Grown, plan: GrowthPlan, number: int) -> None:
+    with psycopg.connect(one.site.url, autocommit=True) as connection:
+        for name, path in one.paths.items():
+            before = read_wal(connection)
+            load = await closed_loop(
+                path,
+                one.orders,
+                _CALLERS[name],
+                plan.load_seconds,
+                plan.warm_up_seconds,
+                one.site.database_pid,
+            )
+            one.loads.setdefault(name, []).append(load)
+            one.wal.setdefault(name, []).append(read_wal(connection).since(before))
+    for name, latencies in _read(one.site, plan.reads, number).items():
+        one.reads.setdefault(name, []).extend(latencies)
 
 
 def _read(site: Site, times: int, seed: int) -> dict[str, list[float]]:
@@ -133,6 +137,6 @@ def _read(site: Site, times: int, seed: int) -> dict[str, list[float]]:
     return took
 
 
-def _tally(site: Site) -> dict[str, Tally]:
-    with psycopg.connect(site.url, autocommit=True) as connection:
+def _tally(one: Grown) -> dict[str, Tally]:
+    with psycopg.connect(one.site.url, autocommit=True) as connection:
         return tally(connection)
