@@ -36,12 +36,16 @@ _CALLERS = {"sql_batch": 2, "engine": 32}
 
 @dataclass(frozen=True, slots=True)
 class GrowthPlan:
-    """How much and how long. Every round puts two loads on each database, then reads."""
+    """How much and how long. Every round puts two loads on each database, then reads.
+
+    A load is long, because the first seconds after a checkpoint cost most where indexes are
+    large, and the databases share their checkpoints.
+    """
 
     entries: tuple[int, ...] = (10_000, 1_000_000, 10_000_000)
-    rounds: int = 5
-    load_seconds: float = 6.0
-    warm_up_seconds: float = 1.0
+    rounds: int = 3
+    load_seconds: float = 15.0
+    warm_up_seconds: float = 3.0
     reads: int = 300
 
 

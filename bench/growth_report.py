@@ -98,8 +98,15 @@ def _path_json(one: Grown, base: Grown, path: str) -> dict[str, Any]:
         # Of all rounds together: checkpoints fall into some of them.
         "wal_bytes_per_purchase": round(sum(part.bytes for part in wal) / done),
         "wal_pages_per_purchase": round(sum(part.pages for part in wal) / done, 3),
-        "wal_bytes_by_round": [
-            round(part.bytes / max(1, load.done)) for part, load in zip(wal, loads, strict=True)
+        "rounds": [
+            {
+                "purchases_per_second": round(load.per_second),
+                "database_us_per_purchase": round(load.database_microseconds, 1),
+                "other_cpu": round(load.other_cpu, 2),
+                "wal_bytes_per_purchase": round(part.bytes / max(1, load.done)),
+                "wal_pages_per_purchase": round(part.pages / max(1, load.done), 3),
+            }
+            for load, part in zip(loads, wal, strict=True)
         ],
         "checkpoints": sum(part.checkpoints for part in wal),
         "refused": sum(load.refused for load in loads),
