@@ -17,6 +17,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("migrate", "bursar.cli.migrate", "Move the schema: numbered steps and routines."),
     ("token", "bursar.cli.give_token", "Print a token to call the HTTP API with."),
     ("wallet", "bursar.cli.wallet", "Show, explain and change wallets."),
+    ("audit", "bursar.cli.audit", "Prove the ledger's promises on live data."),
     ("race", "bursar.cli.race", "Race many buyers against a running deployment; give a verdict."),
     ("bench", "bursar.cli.bench", "Measure purchases beside rivals; print or write a report."),
 )

@@ -7,7 +7,7 @@ import pytest
 
 from bursar.cli.conftest import free_port, run
 
-COMMANDS = ("up", "serve", "db", "migrate", "token", "wallet", "race", "bench")
+COMMANDS = ("up", "serve", "db", "migrate", "token", "wallet", "audit", "race", "bench")
 # What would make `bursar --help` slow.
 HEAVY = ("litestar", "uvicorn", "psycopg", "httpx", "jinja2", "stamina", "structlog")
 
