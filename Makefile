@@ -35,7 +35,7 @@ check: $(VENV)/ready-to-develop ## Style, types, floors, SQL, tidiness, the lock
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/squawk src/bursar/migrations/*/*.sql src/bursar/*/*.sql
+	$(BIN)/squawk src/bursar/*/*.sql src/bursar/*/*/*.sql src/bursar/*/*/*/*.sql
 	$(BIN)/pytest -q tests/tidy_test.py
 	$(BIN)/python -m bursar.ops.migrate.lock --check
 

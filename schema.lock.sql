@@ -656,7 +656,8 @@ BEGIN%13$s
             FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
         WHERE %11$s w.%3$s = m.owner_id::%5$s
             -- Else a plan made while the table had one row would read it whole.
-            AND w.%3$s IN (v_low::%5$s, v_high::%5$s) AND w.bursar_held = 0 AND w.bursar_status = 'open'
+            AND w.%3$s IN (v_low::%5$s, v_high::%5$s)
+            AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
         RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s AS balance
     ), entries AS (
@@ -2220,7 +2221,8 @@ BEGIN
             FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
         WHERE  w.user_id = m.owner_id::uuid
             -- Else a plan made while the table had one row would read it whole.
-            AND w.user_id IN (v_low::uuid, v_high::uuid) AND w.bursar_held = 0 AND w.bursar_status = 'open'
+            AND w.user_id IN (v_low::uuid, v_high::uuid)
+            AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
         RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance AS balance
     ), entries AS (
@@ -2277,7 +2279,8 @@ BEGIN
             FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
         WHERE w.asset = 'credit:owed' AND w.owner_id = m.owner_id::text
             -- Else a plan made while the table had one row would read it whole.
-            AND w.owner_id IN (v_low::text, v_high::text) AND w.bursar_held = 0 AND w.bursar_status = 'open'
+            AND w.owner_id IN (v_low::text, v_high::text)
+            AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
         RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance AS balance
     ), entries AS (
