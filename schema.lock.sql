@@ -135,7 +135,8 @@ CREATE TABLE bursar.entry (
     seq bursar.place,
     balance_after bursar.posted_balance,
     bucket text NOT NULL
-);
+)
+WITH (autovacuum_vacuum_insert_threshold='50000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_freeze_min_age='0');
 
 --
 -- Name: idempotency; Type: TABLE; Schema: bursar; Owner: -
@@ -146,7 +147,8 @@ CREATE TABLE bursar.idempotency (
     fingerprint bytea NOT NULL,
     outcome json NOT NULL,
     created_at timestamp with time zone NOT NULL
-);
+)
+WITH (autovacuum_vacuum_insert_threshold='50000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_freeze_min_age='0');
 
 --
 -- Name: transaction; Type: TABLE; Schema: bursar; Owner: -
@@ -164,7 +166,8 @@ CREATE TABLE bursar.transaction (
     hold_id bigint,
     metadata jsonb,
     created_at timestamp with time zone NOT NULL
-);
+)
+WITH (autovacuum_vacuum_insert_threshold='50000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_freeze_min_age='0');
 
 --
 -- Name: plan; Type: TYPE; Schema: bursar; Owner: -
@@ -4000,7 +4003,8 @@ CREATE TABLE public.collected_rewards (
     price bigint NOT NULL,
     transaction_id bigint NOT NULL,
     collected_at timestamp with time zone NOT NULL
-);
+)
+WITH (autovacuum_vacuum_insert_threshold='50000', autovacuum_vacuum_insert_scale_factor='0', autovacuum_freeze_min_age='0');
 
 --
 -- Name: credit_transactions; Type: VIEW; Schema: public; Owner: -

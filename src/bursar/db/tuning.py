@@ -71,7 +71,8 @@ def _safety() -> dict[str, str]:
         "fsync": "on",
         "synchronous_commit": "on",
         "full_page_writes": "on",
-        "max_wal_size": "2GB",
+        # After a checkpoint each purchase writes whole pages of its indexes to the log: rarely.
+        "max_wal_size": "4GB",
         "min_wal_size": "128MB",
         "checkpoint_timeout": "15min",
         "deadlock_timeout": "1s",

@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS public.collected_rewards (
     transaction_id bigint NOT NULL,
     collected_at timestamptz NOT NULL,
     CONSTRAINT collected_rewards_pkey PRIMARY KEY (collector_id, reward_id)
-);
+) WITH (autovacuum_vacuum_insert_threshold = 50000, autovacuum_vacuum_insert_scale_factor = 0,
+    autovacuum_freeze_min_age = 0);
 CREATE INDEX IF NOT EXISTS collected_rewards_reward_id_idx ON public.collected_rewards (reward_id);
 CREATE INDEX IF NOT EXISTS collected_rewards_collected_at_idx ON public.collected_rewards
     USING brin (collected_at);
