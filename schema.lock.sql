@@ -1316,7 +1316,7 @@ COMMENT ON FUNCTION bursar.decide(p_wallets bursar.wallet_state[], p_requests bu
 
 CREATE FUNCTION bursar.done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json) RETURNS json
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (concat('{"status":"done","verb":"', p_verb, '","transaction_id":', p_transaction_id, ',"owner_id":', to_json(p_owner_id), ',"asset":"', p_asset, '","amount":', p_amount, ',"balance":', p_balance, ',"held":', p_held, ',"available":', (p_balance - p_held), (',"owed":'::text || NULLIF(p_owed, 0)), ',"replayed":false', COALESCE((','::text || ltrim((p_extra)::text, '{'::text)), '}'::text)))::json;
+    RETURN (concat('{"status":"done","verb":"', p_verb, '","transaction_id":', p_transaction_id, ',"owner_id":', to_json(p_owner_id), ',"asset":"', p_asset, '","amount":', p_amount, ',"balance":', p_balance, ',"held":', p_held, ',"available":', (p_balance - p_held), (',"owed":'::text || NULLIF(p_owed, 0)), (','::text || substr((p_extra)::text, 2, (length((p_extra)::text) - 2))), ',"replayed":false}'))::json;
 
 --
 -- Name: FUNCTION done(p_transaction_id bigint, p_verb text, p_asset text, p_owner_id text, p_amount bigint, p_balance bigint, p_held bigint, p_owed bigint, p_extra json); Type: COMMENT; Schema: bursar; Owner: -
@@ -1398,6 +1398,9 @@ DECLARE
     v_hold record;
     v_left bigint;
 BEGIN
+    IF NOT EXISTS (SELECT FROM unnest(p_states) AS s WHERE s.held > 0) THEN
+        RETURN p_states;
+    END IF;
     FOR v_hold IN
         SELECT h.*, s.i AS place
         FROM unnest(p_states) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
@@ -2003,6 +2006,27 @@ $$;
 COMMENT ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) IS 'Generated: wallets of asset credit:owed live in wallet.';
 
 --
+-- Name: lock_owners(text, text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.lock_owners(p_asset text, p_owner_ids text[], p_wait boolean) RETURNS bursar.wallet_state[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN bursar.lock_asset(p_asset, ARRAY(
+        SELECT DISTINCT t.owner_id COLLATE "C" FROM unnest(p_owner_ids) AS t (owner_id)
+        WHERE NOT starts_with(t.owner_id, 'system:') ORDER BY 1), p_wait);
+END
+$$;
+
+--
+-- Name: FUNCTION lock_owners(p_asset text, p_owner_ids text[], p_wait boolean); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.lock_owners(p_asset text, p_owner_ids text[], p_wait boolean) IS 'Locks wallets of one asset, sorted, and answers their states.';
+
+--
 -- Name: lock_wallets(text[], text[], boolean); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
@@ -2014,17 +2038,14 @@ DECLARE
     v_states bursar.wallet_state[];
     v_asset text;
 BEGIN
-    IF p_assets[1] = ALL (p_assets) THEN
-        RETURN bursar.lock_wallets_of(p_assets[1], p_owner_ids, p_wait);
-    END IF;
-    FOREACH v_asset IN ARRAY coalesce(ARRAY(
-        SELECT DISTINCT t.asset COLLATE "C" FROM unnest(p_assets) AS t (asset) ORDER BY 1), '{}')
+    FOREACH v_asset IN ARRAY ARRAY(
+        SELECT DISTINCT t.asset COLLATE "C" FROM unnest(p_assets) AS t (asset) ORDER BY 1)
     LOOP
-        v_states := v_states || bursar.lock_wallets_of(v_asset, ARRAY(
+        v_states := v_states || bursar.lock_owners(v_asset, ARRAY(
             SELECT t.owner_id FROM unnest(p_assets, p_owner_ids) AS t (asset, owner_id)
             WHERE t.asset = v_asset), p_wait);
     END LOOP;
-    RETURN v_states;
+    RETURN bursar.expire_lapsed(v_states);
 END
 $$;
 
@@ -2042,15 +2063,8 @@ CREATE FUNCTION bursar.lock_wallets_of(p_asset text, p_owner_ids text[], p_wait 
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
-DECLARE
-    v_states bursar.wallet_state[] := bursar.lock_asset(p_asset, ARRAY(
-        SELECT DISTINCT t.owner_id COLLATE "C" FROM unnest(p_owner_ids) AS t (owner_id)
-        WHERE NOT starts_with(t.owner_id, 'system:') ORDER BY 1), p_wait);
 BEGIN
-    IF EXISTS (SELECT FROM unnest(v_states) AS s WHERE s.held > 0) THEN
-        v_states := bursar.expire_lapsed(v_states);
-    END IF;
-    RETURN v_states;
+    RETURN bursar.expire_lapsed(bursar.lock_owners(p_asset, p_owner_ids, p_wait));
 END
 $$;
 
@@ -3353,7 +3367,7 @@ COMMENT ON FUNCTION bursar.release(p_requests jsonb) IS 'Gives back what holds s
 
 CREATE FUNCTION bursar.replayed(p_outcome json) RETURNS json
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (regexp_replace((p_outcome)::text, '"replayed" ?: ?false'::text, '"replayed":true'::text))::json;
+    RETURN (regexp_replace((p_outcome)::text, '"replayed" ?: ?false}$'::text, '"replayed":true}'::text))::json;
 
 --
 -- Name: FUNCTION replayed(p_outcome json); Type: COMMENT; Schema: bursar; Owner: -
@@ -3536,7 +3550,8 @@ BEGIN
         EXIT WHEN q.n > cardinality(v_outcomes);
         v_outcome := v_outcomes[q.n];
         IF v_outcome #> '{details,known}' IS NOT NULL THEN
-            v_outcomes[q.n] := bursar.replayed(v_outcome #> '{details,known}');
+            -- As part of the details it has become jsonb, which orders members in its own way.
+            v_outcomes[q.n] := (v_outcome::jsonb #> '{details,known}') || '{"replayed": true}';
         END IF;
         CONTINUE WHEN v_outcome ->> 'status' = 'refused' OR (v_outcome ->> 'replayed')::boolean;
         IF q.verb = 'hold' THEN
@@ -3596,6 +3611,7 @@ DECLARE
 BEGIN
     FOREACH v_asset IN ARRAY ARRAY(SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1)
     LOOP
+        -- An assignment is evaluated in place; PERFORM would be a statement more.
         v_written := bursar.write_asset(v_asset, p_states);
     END LOOP;
 END
@@ -5022,6 +5038,12 @@ REVOKE ALL ON FUNCTION bursar.lock_credit(p_owner_ids text[], p_wait boolean) FR
 --
 
 REVOKE ALL ON FUNCTION bursar.lock_credit_owed(p_owner_ids text[], p_wait boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION lock_owners(p_asset text, p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.lock_owners(p_asset text, p_owner_ids text[], p_wait boolean) FROM PUBLIC;
 
 --
 -- Name: FUNCTION lock_wallets(p_assets text[], p_owner_ids text[], p_wait boolean); Type: ACL; Schema: bursar; Owner: -

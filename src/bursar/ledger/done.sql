@@ -9,8 +9,8 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN concat('{"status":"done","verb":"', p_verb, '","transaction_id":', p_transaction_id,
     ',"owner_id":', to_json(p_owner_id), ',"asset":"', p_asset, '","amount":', p_amount,
     ',"balance":', p_balance, ',"held":', p_held, ',"available":', p_balance - p_held,
-    ',"owed":' || nullif(p_owed, 0), ',"replayed":false',
-    coalesce(',' || ltrim(p_extra::text, '{'), '}'))::json;
+    ',"owed":' || nullif(p_owed, 0), ',' || substr(p_extra::text, 2, length(p_extra::text) - 2),
+    ',"replayed":false}')::json;
 
 COMMENT ON FUNCTION bursar.done(
     bigint, text, text, text, bigint, bigint, bigint, bigint, json
@@ -19,11 +19,11 @@ REVOKE ALL ON FUNCTION bursar.done(
     bigint, text, text, text, bigint, bigint, bigint, bigint, json
 ) FROM PUBLIC, anon, authenticated;
 
--- An outcome that is answered again: the same text but for one word, which no string inside can
--- hold, since its quotes would be escaped.
+-- An outcome that is answered again: the same text but for its last member. Only there, because
+-- the details of a refusal may repeat what the caller wrote.
 CREATE OR REPLACE FUNCTION bursar.replayed(p_outcome json) RETURNS json
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN regexp_replace(p_outcome::text, '"replayed" ?: ?false', '"replayed":true')::json;
+RETURN regexp_replace(p_outcome::text, '"replayed" ?: ?false}$', '"replayed":true}')::json;
 
 COMMENT ON FUNCTION bursar.replayed(json) IS 'An outcome that is answered again.';
 REVOKE ALL ON FUNCTION bursar.replayed(json) FROM PUBLIC, anon, authenticated;

@@ -15,6 +15,9 @@ DECLARE
     v_hold record;
     v_left bigint;
 BEGIN
+    IF NOT EXISTS (SELECT FROM unnest(p_states) AS s WHERE s.held > 0) THEN
+        RETURN p_states;
+    END IF;
     FOR v_hold IN
         SELECT h.*, s.i AS place
         FROM unnest(p_states) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)

@@ -203,3 +203,19 @@ def test_an_asset_that_is_not_registered_is_refused(ledger: Ledger) -> None:
 
 def test_the_promises_hold(ledger: Ledger) -> None:
     ledger.keeps_its_promises()
+
+
+def test_a_refusal_that_repeats_a_word_of_the_request_is_answered_again_as_a_replay(
+    ledger: Ledger,
+) -> None:
+    external = {"provider": "p", "account": "a", "mode": "live", "id": str(uuid.uuid4())}
+    owner = str(uuid.uuid4())
+    done(ledger.one("grant", owner_id=owner, asset="credit", amount=5, external=external))
+    other = {"owner_id": owner, "asset": "credit", "amount": 6, "key": str(uuid.uuid4())}
+    named = external | {"replayed": False}
+
+    first = ledger.one("grant", **other, external=named)
+    second = ledger.one("grant", **other, external=named)
+
+    assert (code(first), first["replayed"]) == ("EXTERNAL_ID_TAKEN", False)
+    assert second == first | {"replayed": True}

@@ -1,23 +1,34 @@
 -- requires: ledger/build_stores.sql
 -- requires: ledger/expire_holds.sql
 -- Locks the wallets of one asset, each once, sorted by owner, payers and payees together, and
--- answers their states in that order. System wallets have no row and are left out. Lapsed holds of
--- the locked wallets are expired first, so that what they set aside counts as available.
+-- answers their states in that order. System wallets have no row and are left out.
+CREATE OR REPLACE FUNCTION bursar.lock_owners(
+    p_asset text, p_owner_ids text[], p_wait boolean
+) RETURNS bursar.wallet_state[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+BEGIN
+    RETURN bursar.lock_asset(p_asset, ARRAY(
+        SELECT DISTINCT t.owner_id COLLATE "C" FROM unnest(p_owner_ids) AS t (owner_id)
+        WHERE NOT starts_with(t.owner_id, 'system:') ORDER BY 1), p_wait);
+END
+$$;
+
+COMMENT ON FUNCTION bursar.lock_owners(text, text[], boolean) IS
+    'Locks wallets of one asset, sorted, and answers their states.';
+REVOKE ALL ON FUNCTION bursar.lock_owners(text, text[], boolean) FROM PUBLIC, anon, authenticated;
+
+-- The same, with lapsed holds of the locked wallets expired, so that what they set aside counts as
+-- available.
 CREATE OR REPLACE FUNCTION bursar.lock_wallets_of(
     p_asset text, p_owner_ids text[], p_wait boolean
 ) RETURNS bursar.wallet_state[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-DECLARE
-    v_states bursar.wallet_state[] := bursar.lock_asset(p_asset, ARRAY(
-        SELECT DISTINCT t.owner_id COLLATE "C" FROM unnest(p_owner_ids) AS t (owner_id)
-        WHERE NOT starts_with(t.owner_id, 'system:') ORDER BY 1), p_wait);
 BEGIN
-    IF EXISTS (SELECT FROM unnest(v_states) AS s WHERE s.held > 0) THEN
-        v_states := bursar.expire_lapsed(v_states);
-    END IF;
-    RETURN v_states;
+    RETURN bursar.expire_lapsed(bursar.lock_owners(p_asset, p_owner_ids, p_wait));
 END
 $$;
 
@@ -26,7 +37,8 @@ COMMENT ON FUNCTION bursar.lock_wallets_of(text, text[], boolean) IS
 REVOKE ALL ON FUNCTION bursar.lock_wallets_of(text, text[], boolean)
     FROM PUBLIC, anon, authenticated;
 
--- The same for wallets of several assets, one asset after the other.
+-- The same for wallets of several assets, one asset after the other. No hold is locked before the
+-- last wallet is.
 CREATE OR REPLACE FUNCTION bursar.lock_wallets(
     p_assets text[], p_owner_ids text[], p_wait boolean
 ) RETURNS bursar.wallet_state[]
@@ -37,17 +49,14 @@ DECLARE
     v_states bursar.wallet_state[];
     v_asset text;
 BEGIN
-    IF p_assets[1] = ALL (p_assets) THEN
-        RETURN bursar.lock_wallets_of(p_assets[1], p_owner_ids, p_wait);
-    END IF;
-    FOREACH v_asset IN ARRAY coalesce(ARRAY(
-        SELECT DISTINCT t.asset COLLATE "C" FROM unnest(p_assets) AS t (asset) ORDER BY 1), '{}')
+    FOREACH v_asset IN ARRAY ARRAY(
+        SELECT DISTINCT t.asset COLLATE "C" FROM unnest(p_assets) AS t (asset) ORDER BY 1)
     LOOP
-        v_states := v_states || bursar.lock_wallets_of(v_asset, ARRAY(
+        v_states := v_states || bursar.lock_owners(v_asset, ARRAY(
             SELECT t.owner_id FROM unnest(p_assets, p_owner_ids) AS t (asset, owner_id)
             WHERE t.asset = v_asset), p_wait);
     END LOOP;
-    RETURN v_states;
+    RETURN bursar.expire_lapsed(v_states);
 END
 $$;
 
@@ -67,6 +76,7 @@ DECLARE
 BEGIN
     FOREACH v_asset IN ARRAY ARRAY(SELECT DISTINCT s.asset FROM unnest(p_states) AS s ORDER BY 1)
     LOOP
+        -- An assignment is evaluated in place; PERFORM would be a statement more.
         v_written := bursar.write_asset(v_asset, p_states);
     END LOOP;
 END

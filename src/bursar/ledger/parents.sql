@@ -1,5 +1,4 @@
 -- requires: ledger/read_instructions.sql
--- requires: ledger/done.sql
 -- Holds, parent transactions and external ids: what a request refers to besides wallets. They are
 -- locked after the wallets, in order of their ids, and read in the statement after the lock.
 CREATE OR REPLACE FUNCTION bursar.read_parents(p_in bursar.instruction[], p_wait boolean)
@@ -95,7 +94,8 @@ BEGIN
         EXIT WHEN q.n > cardinality(v_outcomes);
         v_outcome := v_outcomes[q.n];
         IF v_outcome #> '{details,known}' IS NOT NULL THEN
-            v_outcomes[q.n] := bursar.replayed(v_outcome #> '{details,known}');
+            -- As part of the details it has become jsonb, which orders members in its own way.
+            v_outcomes[q.n] := (v_outcome::jsonb #> '{details,known}') || '{"replayed": true}';
         END IF;
         CONTINUE WHEN v_outcome ->> 'status' = 'refused' OR (v_outcome ->> 'replayed')::boolean;
         IF q.verb = 'hold' THEN
