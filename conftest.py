@@ -3,6 +3,8 @@
 - `database` is a fresh database with every migration applied, on the default version.
 - `empty_database` is one without.
 - `ledger` is a migrated database that the tests of one file share, asked through SQL.
+- `busy_database` is a database of its own in which a little of everything has happened.
+- `stopped_clock` stops the clock of this process, and `Ledger.stop_clock` that of a database.
 - `@pytest.mark.postgres_versions("15", "18")` runs a test that asks for either of them once on
   each of these versions.
 
@@ -12,12 +14,13 @@ not installed skips its tests and says so; with `BURSAR_REQUIRE_ALL=1` it fails 
 """
 
 import contextlib
+import faulthandler
 import fcntl
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -34,12 +37,20 @@ _RUN_DIRECTORY = "BURSAR_TEST_RUN_DIRECTORY"
 _PREFIX = "bursar-test-"
 _ALIVE = pytest.StashKey[TextIO]()
 _TEMPLATE = "bursar_template"
-# A test run may lose its databases with the machine, and gains much speed by it.
+# How long a test marked slow may take. With BURSAR_LONG=1 some of them run for many minutes.
+_SLOW_SECONDS = 7200 if os.environ.get("BURSAR_LONG") == "1" else 1200
+_TOLD_LINES = 25
+# A test that hangs where its own time limit does not reach it, as a thread that waits for another
+# does, ends its process this much later. The run ends then, and names the test.
+_GRACE_SECONDS = 120
+_STDERR = pytest.StashKey[int]()
+# A test run may lose its databases with the machine, and gains much speed by it. Each of the
+# processes that share a cluster may be at a test that takes a hundred connections.
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "128MB",
-    "max_connections": "200",
+    "max_connections": "500",
 }
 
 
@@ -49,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "postgres_versions(*versions): run once on each of these PostgreSQL versions"
     )
     if hasattr(config, "workerinput"):
+        config.stash[_STDERR] = os.dup(2)  # before tests put something else in its place
         return
     for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError, ClusterError), (old / "alive").open() as file:
@@ -60,6 +72,41 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ALIVE] = (directory / "alive").open("w")
     fcntl.flock(config.stash[_ALIVE], fcntl.LOCK_EX)
     os.environ[_RUN_DIRECTORY] = str(directory)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that none of them is left over at the end."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    for item in slow:
+        item.add_marker(pytest.mark.timeout(_SLOW_SECONDS))
+    long = {item.path for item in slow}
+    items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End a process of the run, with the stacks of its threads, when a test in it never ends."""
+    if _STDERR not in item.config.stash:  # somebody looks at a run of one process
+        return (yield)
+    marker = item.get_closest_marker("timeout")
+    seconds = float(marker.args[0] if marker else item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(
+        seconds + _GRACE_SECONDS, exit=True, file=item.config.stash[_STDERR]
+    )
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tell of a failure at once, and not only at the end, which a run that is killed never sees.
+
+    With xdist the processes of the tests have no terminal; the one that gathers their reports does.
+    """
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        what = str(report.longrepr).splitlines()[-_TOLD_LINES:]
+        print(f"\n{report.nodeid}: {report.when} failed", *what, sep="\n", flush=True)  # noqa: T201
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -138,6 +185,14 @@ def template(cluster: Cluster) -> str:
 
 
 @pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> int:
+    """What this process takes for now until the test is over, in seconds since 1970."""
+    now = int(time.time())
+    monkeypatch.setattr(time, "time", lambda: float(now))
+    return now
+
+
+@pytest.fixture
 def database(cluster: Cluster, template: str) -> Iterator[ScratchDatabase]:
     """A database with every migration applied, dropped after the test."""
     with scratch_database(cluster, template) as made:
@@ -156,6 +211,24 @@ def ledger(cluster: Cluster, template: str) -> Iterator[Ledger]:
     """A migrated ledger that the tests of one file share, each with owners of its own."""
     with scratch_database(cluster, template) as made:
         yield Ledger(made)
+
+
+@pytest.fixture(scope="session")
+def busy(cluster: Cluster, template: str) -> Iterator[str]:
+    """The name of a database in which a little of everything has happened."""
+    from tests.busy_ledger import keep_busy  # late: it imports the client
+
+    with scratch_database(cluster, template) as made:
+        keep_busy(Ledger(made))
+        made.close()
+        yield made.name
+
+
+@pytest.fixture
+def busy_database(cluster: Cluster, busy: str) -> Iterator[ScratchDatabase]:
+    """A copy of the busy ledger, to be damaged."""
+    with scratch_database(cluster, busy) as made:
+        yield made
 
 
 @contextlib.contextmanager

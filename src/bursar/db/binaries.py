@@ -1,5 +1,6 @@
 """Where the programs of PostgreSQL are: in a named directory, in the wheel, or on the system."""
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -52,7 +53,8 @@ def find_binaries(version: str | None = "18", bin_directory: Path | None = None)
     Raises `ClusterError` when there is none.
     """
     if bin_directory is not None:
-        found = Binaries(bin_directory.resolve(), _major_version(bin_directory.resolve()))
+        directory = bin_directory.resolve()
+        found = Binaries(directory, _major_version(directory / "postgres"))
         if version is not None and version != found.version:
             raise ClusterError(
                 f"{bin_directory} holds PostgreSQL {found.version}, not the {version} asked for."
@@ -71,16 +73,34 @@ def find_binaries(version: str | None = "18", bin_directory: Path | None = None)
 def find_binary(name: str, *, major_version_min: int = 15) -> Path:
     """The path of a client program, such as `pg_dump`, for a server of `major_version_min`.
 
-    A dump has to be made by a program at least as new as its server, so the newest is taken.
+    It has to be at least as new as its server, and the nearest to it speaks its words best.
     Raises `ClusterError` when there is none that is new enough.
     """
-    for found in _installed():
-        if int(found.version) >= major_version_min and (found.directory / name).is_file():
-            return found.directory / name
+    found = client_programs(name)
+    for version, program in found:
+        if version >= major_version_min:
+            return program
+    newest = f"; the newest at hand is {found[-1][0]}" if found else ""
     raise ClusterError(
-        f"{name} of PostgreSQL {major_version_min} or newer was not found. "
-        "Install it with pip install 'bursar[embedded]'."
+        f"{name} of PostgreSQL {major_version_min} or newer was not found{newest}. "
+        "Install it with pip install 'bursar[embedded]', or PostgreSQL's own client package."
     )
+
+
+def client_programs(name: str) -> list[tuple[int, Path]]:
+    """Every client program of that name with its major version, oldest first, one for each.
+
+    Looked for in the wheel, in the system's directories, and along PATH, in this order.
+    """
+    found: dict[int, Path] = {}
+    for version, directory in _directories():
+        if (directory / name).is_file():
+            found.setdefault(int(version), directory / name)
+    along_path = shutil.which(name)
+    if along_path is not None:
+        with contextlib.suppress(ClusterError):
+            found.setdefault(int(_major_version(Path(along_path))), Path(along_path))
+    return sorted(found.items())
 
 
 def reachable_copy(source: Binaries, account: Account, target: Path) -> Binaries:
@@ -112,26 +132,28 @@ def reachable_copy(source: Binaries, account: Account, target: Path) -> Binaries
 
 
 def _installed() -> Iterator[Binaries]:
-    """Every PostgreSQL on this machine, newest first, the wheel's before the system's."""
+    """Every PostgreSQL server on this machine, newest first, the wheel's before the system's."""
+    for version, directory in _directories():
+        if (directory / "postgres").is_file():
+            yield Binaries(directory, version)
+
+
+def _directories() -> Iterator[tuple[str, Path]]:
+    """Where a PostgreSQL of each version may be, newest first, the wheel's before the system's."""
     specification = importlib.util.find_spec(_WHEEL)
     wheel = None
     if specification is not None and specification.origin is not None:
         wheel = Path(specification.origin).resolve().parent
     for version in SUPPORTED_VERSIONS:
         if wheel is not None and version in _WHEEL_DIRECTORIES:
-            directory = wheel / _WHEEL_DIRECTORIES[version] / "bin"
-            if (directory / "postgres").is_file():
-                yield Binaries(directory, version)
+            yield version, wheel / _WHEEL_DIRECTORIES[version] / "bin"
         for pattern in _SYSTEM_DIRECTORIES:
-            directory = Path(pattern.format(version=version))
-            if (directory / "postgres").is_file():
-                yield Binaries(directory, version)
+            yield version, Path(pattern.format(version=version))
 
 
-def _major_version(bin_directory: Path) -> str:
-    program = bin_directory / "postgres"
+def _major_version(program: Path) -> str:
     try:
-        answer = subprocess.run(  # noqa: S603 - the operator named this program
+        answer = subprocess.run(  # noqa: S603 - the operator named this program, or its directory
             [program, "--version"], capture_output=True, text=True, timeout=10, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:

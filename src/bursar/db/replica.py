@@ -8,7 +8,6 @@ it received. What cannot be known counts as lag.
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from bursar.db.end_tasks import end_tasks
 from bursar.db.pool import ReadPool, is_connection_lost, open_connection
 from bursar.settings import Settings
 
@@ -66,9 +66,7 @@ class Replica:
         """End the watch and disconnect."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end_tasks(task)
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()

@@ -32,6 +32,27 @@ def busy(verb: str, sentence: str | None = None) -> dict[str, Any]:
     return refusal(verb, "BUSY", sentence, {"retry_after_seconds": RETRY_AFTER_SECONDS})
 
 
+def away(verb: str) -> dict[str, Any]:
+    """Return the outcome of a request for which the database could not be had within the budget.
+
+    It is a BUSY like any other, and was not carried out; its details say why.
+    """
+    details = {"retry_after_seconds": RETRY_AFTER_SECONDS, "database": "away"}
+    return refusal(verb, "BUSY", "The database cannot take it right now.", details)
+
+
+def app_down(verb: str) -> dict[str, Any]:
+    """Return the outcome of a request to an app whose functions the database has not (any more)."""
+    return refusal(verb, "APP_DOWN", None, {"retry_after_seconds": RETRY_AFTER_SECONDS})
+
+
+def is_away(outcome: dict[str, Any]) -> bool:
+    """Say whether a request was not carried out because the database could not be had."""
+    return (
+        outcome.get("code") == "BUSY" and (outcome.get("details") or {}).get("database") == "away"
+    )
+
+
 def is_busy(outcome: dict[str, Any]) -> bool:
     """Say whether the database let this request go because somebody holds its wallet."""
     return outcome.get("code") == "BUSY"

@@ -18,9 +18,16 @@ DECLARE
     v_name text;
     v_own CONSTANT text := CASE p ->> 'asset_column' WHEN '' THEN ''
         ELSE 'w.' || (p ->> 'own') || ' AND' END;
+    -- Owners come as "C" texts, sorted; an index on texts is read for those of its own collation.
+    v_owner CONSTANT text := (p ->> 'owner_type') || coalesce((
+        SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
+        FROM pg_attribute AS a
+        JOIN pg_collation AS c ON c.oid = a.attcollation
+        JOIN pg_namespace AS n ON n.oid = c.collnamespace
+        WHERE a.attrelid = (p ->> 'store')::regclass AND a.attname = p ->> 'owner_column'), '');
     v_parts CONSTANT text[] := ARRAY[p ->> 'asset', p ->> 'store',
         quote_ident(p ->> 'owner_column'), quote_ident(p ->> 'balance_column'),
-        p ->> 'owner_type', p ->> 'own', p ->> 'asset_column', p ->> 'asset_value',
+        v_owner, p ->> 'own', p ->> 'asset_column', p ->> 'asset_value',
         p ->> 'balance_type', p ->> 'suffix'];
 BEGIN
     FOREACH v_text IN ARRAY ARRAY[$f$
@@ -49,11 +56,14 @@ BEGIN
     IF v_states IS NULL OR cardinality(v_states) < cardinality(p_owner_ids) THEN
         SELECT array_agg(ROW('%1$s', t.o, coalesce(l.balance, 0), coalesce(l.held, 0),
             coalesce(l.seq, 0), CASE WHEN l.owner_id IS NOT NULL THEN l.status
-                WHEN p_wait OR w.%3$s IS NULL THEN 'missing' ELSE 'busy' END)::bursar.wallet_state
+                WHEN p_wait OR x.s IS NULL THEN 'missing' ELSE 'busy' END)::bursar.wallet_state
             ORDER BY t.i) INTO v_states
         FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i)
         LEFT JOIN unnest(v_states) AS l ON l.owner_id = t.o
-        LEFT JOIN %2$s AS w ON %11$s w.%3$s = t.o::%5$s;
+        -- By a plan made while the table had one row, a join would read it whole, and so would a
+        -- look-up that the index alone can answer.
+        LEFT JOIN LATERAL (SELECT w.bursar_status AS s FROM %2$s AS w
+            WHERE %11$s w.%3$s = t.o::%5$s LIMIT 1) AS x ON true;
     END IF;
     RETURN v_states;
 END
@@ -65,9 +75,9 @@ BEGIN
         bursar_status = s.status
     FROM unnest(p_states) AS s
     -- By a plan made while the table had one row, it would be read whole for each state.
-    CROSS JOIN LATERAL (SELECT w.ctid AS at FROM %2$s AS w
+    CROSS JOIN LATERAL (SELECT w.ctid AS at, w.%3$s AS o FROM %2$s AS w
         WHERE %11$s w.%3$s = s.owner_id::%5$s LIMIT 1) AS c
-    WHERE w.ctid = c.at AND %11$s w.%3$s = s.owner_id::%5$s AND s.asset = '%1$s';
+    WHERE w.ctid = c.at AND %11$s w.%3$s = c.o AND s.asset = '%1$s';
     RETURN FOUND;
 END
 $b$$f$, $f$
@@ -90,7 +100,7 @@ BEGIN%13$s
             AND w.%3$s IN (v_low::%5$s, v_high::%5$s)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s AS balance
+        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
         SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, '%1$s', m.owner_id, m.amount,
@@ -134,9 +144,9 @@ $b$$f$] LOOP
             p ->> 'balance_max',
             -- An index on uuids has the lock order, one on texts has that of its collation.
             CASE p ->> 'owner_type' WHEN 'text' THEN format('
-    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_low FOR NO KEY UPDATE;
-    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_high FOR NO KEY UPDATE;',
-                p ->> 'store', v_own, p ->> 'owner_column') ELSE '' END]);
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_low::%4$s FOR NO KEY UPDATE;
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_high::%4$s FOR NO KEY UPDATE;',
+                p ->> 'store', v_own, p ->> 'owner_column', v_owner) ELSE '' END]);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
         'open_%s(text[])', 'look_%s(text)',

@@ -20,6 +20,11 @@ BEGIN
             CASE WHEN store IS NULL THEN format('asset = %L', asset) ELSE 'true' END AS own,
             CASE WHEN store IS NULL THEN 'asset, ' ELSE '' END AS asset_column,
             CASE WHEN store IS NULL THEN quote_literal(asset) || ', ' ELSE '' END AS asset_value,
+            -- Texts of several collations have none together.
+            (SELECT CASE WHEN attcollation IN (0, 'pg_catalog."default"'::regcollation) THEN ''
+                ELSE 'COLLATE "default"' END
+                FROM pg_attribute WHERE attrelid = coalesce(store, 'bursar.wallet')
+                AND attname = coalesce(owner_column, 'owner_id')) AS collation,
             (SELECT format_type(atttypid, NULL) FROM pg_attribute
                 WHERE attrelid = coalesce(store, 'bursar.wallet')
                 AND attname = coalesce(balance_column, 'balance')) AS balance_type
@@ -34,17 +39,24 @@ BEGIN
                     WHEN 'open' THEN 'p_owner_ids' ELSE 'p_owner_id' END)));
         END LOOP;
         v_balances := v_balances || CASE v_balances WHEN '' THEN '' ELSE E'\nUNION ALL\n' END
-            || format('SELECT %L::text AS asset, %I::text AS owner_id, %I::bigint AS balance,
-                bursar_held AS held, %3$I - bursar_held AS available, bursar_seq AS seq,
-                bursar_status AS status FROM %s WHERE %s',
-                a.asset, a.owner_column, a.balance_column, a.store, a.own);
+            || format('SELECT %L::text AS asset, %I::text %6$s AS owner_id, %3$I::bigint AS balance,
+                bursar_held AS held, %3$I::bigint - bursar_held AS available, bursar_seq AS seq,
+                bursar_status::bursar.wallet_status AS status FROM %4$s WHERE %5$s',
+                a.asset, a.owner_column, a.balance_column, a.store, a.own, a.collation);
     END LOOP;
 
     IF v_balances = '' THEN
         RETURN;  -- There is no asset yet, hence nothing to choose between.
     END IF;
+    -- An asset that came or went since the request was read: its wallets are busy. Without a state
+    -- they would pass for system wallets, which have none.
     PERFORM bursar.build_choice('lock', 'p_owner_ids text[], p_wait boolean',
-        'bursar.wallet_state[]', v_branches ->> 'lock');
+        'bursar.wallet_state[]', (v_branches ->> 'lock') || '
+    IF cardinality(p_owner_ids) > 0 THEN
+        RETURN (SELECT array_agg(
+            ROW(p_asset, t.o, 0, 0, 0, ''busy'')::bursar.wallet_state ORDER BY t.i)
+            FROM unnest(p_owner_ids) WITH ORDINALITY AS t (o, i));
+    END IF;');
     PERFORM bursar.build_choice('write', 'p_states bursar.wallet_state[]', 'boolean',
         v_branches ->> 'write');
     PERFORM bursar.build_choice('open', 'p_owner_ids text[]', 'bigint', v_branches ->> 'open');

@@ -3,6 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+# What a backend says of itself; the HTTP doors fill in who a verified token or session names.
+SERVICE: Mapping[str, str] = {"role": "service_role"}
+
+
+class Asks(Protocol):
+    """A way to functions that are no verbs; every way to the ledger is one."""
+
+    async def read(self, function: str, *arguments: str | int | None) -> Any:
+        """Call the function `bursar.<function>` and return its decoded JSON."""
+        ...
+
 
 class Calls(Protocol):
     """A way to the ledger: the engine, straight on the database, or the HTTP client.

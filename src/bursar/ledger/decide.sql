@@ -59,7 +59,8 @@ BEGIN
             array_agg(a.balance_max ORDER BY s.i) AS balance_max,
             array_agg(s.status = 'open' AND d.owner_id IS NULL ORDER BY s.i) AS plain
         FROM unnest(p_wallets) WITH ORDINALITY AS s (asset, owner_id, balance, held, seq, status, i)
-        JOIN bursar.asset AS a ON a.asset = s.asset
+        -- An asset may have gone since the wallets were read; their places must not move for that.
+        LEFT JOIN bursar.asset AS a ON a.asset = s.asset
         -- Without the LIMITs the planner may read whole tables that were small when it planned.
         LEFT JOIN LATERAL (SELECT o.owner_id FROM bursar.wallet AS o
             WHERE o.asset = s.asset || ':owed' AND o.owner_id = s.owner_id LIMIT 1) AS d ON true
@@ -134,7 +135,7 @@ BEGIN
             INTO w_status, w_owed, w_owed_seq, w_repays
             FROM unnest(p_wallets) WITH ORDINALITY
                 AS s (asset, owner_id, balance, held, seq, status, i)
-            JOIN bursar.asset AS a ON a.asset = s.asset
+            LEFT JOIN bursar.asset AS a ON a.asset = s.asset
             LEFT JOIN LATERAL (SELECT o.balance, o.bursar_seq FROM bursar.wallet AS o
                 WHERE o.asset = s.asset || ':owed' AND o.owner_id = s.owner_id LIMIT 1) AS d
                 ON true;

@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION bursar.done(
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN concat('{"status":"done","verb":"', p_verb, '","transaction_id":', p_transaction_id,
     ',"owner_id":', to_json(p_owner_id), ',"asset":"', p_asset, '","amount":', p_amount,
-    ',"balance":', p_balance, ',"held":', p_held, ',"available":', p_balance - p_held,
+    -- Where the owner's own wallet has no part, it says nothing of it.
+    ',"balance":' || p_balance || ',"held":' || p_held || ',"available":' || p_balance - p_held,
     ',"owed":' || nullif(p_owed, 0), ',' || substr(p_extra::text, 2, length(p_extra::text) - 2),
     ',"replayed":false}')::json;
 

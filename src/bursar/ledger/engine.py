@@ -58,7 +58,7 @@ class Engine:
             for _ in range(max(1, settings.lanes))
         ]
         self._reader = reader
-        self._degraded = settings.degraded_mode.lower() in ("1", "true", "on")
+        self._degraded = settings.is_degraded
         self._patience = settings.request_timeout_ms / 1000
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False

@@ -1,7 +1,8 @@
 -- Every writer enters here before it reads anything. The gate's lock is held to the end of the
--- transaction, so whoever closes the gate (SHARE lock, set the flag, commit) knows that no writer
--- that began before is still open. The flag is read in the statement after the lock; a snapshot
--- older than the lock could not see it, which is why other isolation levels are refused.
+-- transaction, so whoever closes the gate sets the flag, commits, and then sees by the lock which
+-- writers began before and are still open (`degraded.sql`). The flag is read in the statement after
+-- the lock; a snapshot older than the lock could not see it, which is why other isolation levels
+-- are refused.
 CREATE OR REPLACE FUNCTION bursar.enter_gate() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp

@@ -1,39 +1,18 @@
 """A key has one effect, whoever is late, and its first outcome is the only one."""
 
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
-from tests.ledger_in_sql import Ledger, Outcome, code, done
+from tests.at_once import asked_at_once
+from tests.ledger_in_sql import Ledger, code, done
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
 
 def spend(owner: str, **other: Any) -> dict[str, Any]:
     return {"owner_id": owner, "asset": "credit", "amount": 3, "key": "k"} | other
-
-
-def at_once(ledger: Ledger, verb: str, requests: list[dict[str, Any]]) -> list[Outcome]:
-    """Send each request from a thread and a connection of its own, all at the same time."""
-    start = threading.Barrier(len(requests))
-
-    def send(request: dict[str, Any]) -> Outcome:
-        with psycopg.connect(ledger.database.url, autocommit=True) as connection:
-            start.wait()
-            row = connection.execute(
-                f'SELECT bursar."{verb}"(%s)'.encode(), [Jsonb([request])]
-            ).fetchone()
-        assert row is not None
-        outcome: Outcome = row[0][0]
-        return outcome
-
-    with ThreadPoolExecutor(len(requests)) as pool:
-        return list(pool.map(send, requests))
 
 
 def test_the_same_request_again_is_the_first_outcome_again(ledger: Ledger) -> None:
@@ -137,6 +116,24 @@ def test_every_refusal_is_remembered_or_not_as_it_is_documented(ledger: Ledger) 
         # Whose the key would be is not known.
         "HOLD_NOT_FOUND",
         "TRANSACTION_NOT_FOUND",
+        "PURCHASE_NOT_FOUND",
+        "PRODUCT_NOT_FOUND",
+        "JOB_NOT_FOUND",
+        # Time, a payment or somebody's switch lifts it.
+        "RATE_LIMITED",
+        "NOT_PAID",
+        "UNKNOWN_TRANSACTION",
+        "APP_DOWN",
+        "SKU_DISABLED",
+        "BOOSTER_ACTIVE",
+        "PENALTY_ACTIVE",
+        "POST_NOT_FOUND",
+        "CAP_EXCEEDED",
+        # What it is about is its own key.
+        "TRANSACTION_OWNED_BY_OTHER",
+        "TRANSACTION_REFUNDED",
+        "JOB_ENDED",
+        "NOTHING_TO_REFUND",
     }
 
 
@@ -145,7 +142,7 @@ def test_fifty_at_once_are_one_effect_and_fifty_equal_answers(ledger: Ledger, ve
     owner = ledger.funded(200) if verb == "spend" else str(uuid.uuid4())
     before, _, _ = ledger.wallet(owner)
 
-    outcomes = at_once(ledger, verb, [spend(owner)] * 50)
+    outcomes = asked_at_once(ledger, verb, [spend(owner)] * 50)
 
     assert sum(not done(outcome)["replayed"] for outcome in outcomes) == 1
     assert len({str(outcome | {"replayed": True}) for outcome in outcomes}) == 1
@@ -158,7 +155,7 @@ def test_the_same_key_on_two_assets_at_once_is_one_effect_and_a_mismatch(ledger:
         owner = str(uuid.uuid4())
         grant = {"owner_id": owner, "amount": 3, "key": "k"}
 
-        outcomes = at_once(
+        outcomes = asked_at_once(
             ledger, "grant", [grant | {"asset": "credit"}, grant | {"asset": "gem"}] * 2
         )
 
@@ -172,7 +169,7 @@ def test_one_external_id_by_many_owners_at_once_is_one_effect(ledger: Ledger) ->
         event = {"provider": "p", "account": "a", "mode": "live", "id": str(uuid.uuid4())}
         owners = [str(uuid.uuid4()) for _ in range(8)]
 
-        outcomes = at_once(
+        outcomes = asked_at_once(
             ledger,
             "grant",
             [

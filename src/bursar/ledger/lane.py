@@ -13,12 +13,12 @@ from typing import Any
 
 from bursar.db.pool import backoff_seconds
 from bursar.errors import BursarError, Fault, OutcomeUnknown
-from bursar.ledger.answer import busy, is_busy
+from bursar.ledger.answer import app_down, away, busy, is_busy
 from bursar.ledger.calls import Carries
 from bursar.ledger.gather import Line
 from bursar.ledger.parcel import Answer, Body, Parcel
 from bursar.ledger.statistics import Statistics
-from bursar.ledger.wire import Lost, Rejected, TimedOut, Undone
+from bursar.ledger.wire import Lost, Moved, Rejected, TimedOut, Undone
 from bursar.settings import Settings
 
 OnBatch = Callable[[str, Sequence[dict[str, Any]], float], None]
@@ -141,6 +141,7 @@ class Lane:
         """
         argument = b"[" + b",".join([body.bytes for body in bodies]) + b"]"
         unseen_end = False
+        moved = False
         for tried in range(1, self._settings.retry_attempts + 1):
             before = self.wire.round_trips
             try:
@@ -149,6 +150,12 @@ class Lane:
                 break
             except Undone:
                 pass
+            except Moved as error:
+                if error.app_is_down:
+                    return [app_down(verb) for _ in bodies]
+                if moved:
+                    raise
+                moved = True
             except Lost as lost:
                 unseen_end = unseen_end or lost.sent
             else:
@@ -170,7 +177,7 @@ class Lane:
             for at in parcel.pending:
                 answer = next(given)
                 if isinstance(answer, _NotDone):
-                    answer = busy(parcel.verb, "The database cannot take it right now.")
+                    answer = away(parcel.verb)
                     self._statistics.busy_answered += 1
                 elif isinstance(answer, BursarError):
                     self._count(answer)

@@ -24,7 +24,16 @@ _VERB = re.compile(r"[a-z][a-z_]{0,62}")
 _PRINTABLE_ASCII = re.compile(rf"[\x20-\x7e]{{1,{KEY_LENGTH_MAX}}}")
 # PostgreSQL's jsonb has no NUL; one such request would fail the whole batch it travels in.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_PAYER_FIELDS = ("owner_id", "collector_id", "hold_id", "transaction_id")
+_PAYER_FIELDS = (
+    "owner_id",
+    "collector_id",
+    "user_id",
+    "buyer_workspace_id",
+    "workspace_id",
+    "purchase_id",
+    "hold_id",
+    "transaction_id",
+)
 _encode = msgspec.json.Encoder().encode
 
 Answer = dict[str, Any] | BursarError

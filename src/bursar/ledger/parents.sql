@@ -1,4 +1,27 @@
 -- requires: ledger/read_instructions.sql
+-- Whether the verb `refund` can take a transaction back: a grant, or a charge, which is what has
+-- debited its owner's own wallet. What corrects another transaction, and an adjustment, is put
+-- right by a new one of its kind. What money from outside has moved, a card's payout or a top-up,
+-- goes back with the money.
+CREATE OR REPLACE FUNCTION bursar.is_refundable(p_transaction_id bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM bursar.transaction AS t
+        WHERE t.id = p_transaction_id AND t.corrects IS NULL AND t.verb <> 'adjust'
+            AND (t.verb = 'grant' OR (SELECT bool_or(
+                    e.owner_id = t.owner_id AND e.asset = t.asset
+                    -- A credit that repays a debt is debited for that, and is no charge.
+                    AND e.amount < 0 AND e.bucket <> 'debt')
+                FROM bursar.entry AS e WHERE e.transaction_id = t.id)));
+END
+$$;
+
+COMMENT ON FUNCTION bursar.is_refundable(bigint) IS
+    'Whether the verb refund can take a transaction back.';
+REVOKE ALL ON FUNCTION bursar.is_refundable(bigint) FROM PUBLIC, anon, authenticated;
+
 -- Holds, parent transactions and external ids: what a request refers to besides wallets. They are
 -- locked after the wallets, in order of their ids, and read in the statement after the lock.
 CREATE OR REPLACE FUNCTION bursar.read_parents(p_in bursar.instruction[], p_wait boolean)
@@ -14,9 +37,10 @@ BEGIN
     -- Without waiting, what is locked belongs to wallets that are busy, and so are its requests.
     IF p_wait THEN
         PERFORM FROM bursar.hold
-        WHERE id IN (SELECT i.hold_id FROM unnest(p_in) AS i) ORDER BY id FOR NO KEY UPDATE;
+        WHERE id = ANY (ARRAY(SELECT i.hold_id FROM unnest(p_in) AS i)) ORDER BY id
+        FOR NO KEY UPDATE;
         PERFORM FROM bursar.transaction
-        WHERE id IN (SELECT i.transaction_id FROM unnest(p_in) AS i) ORDER BY id
+        WHERE id = ANY (ARRAY(SELECT i.transaction_id FROM unnest(p_in) AS i)) ORDER BY id
         FOR NO KEY UPDATE;
     END IF;
 
@@ -41,8 +65,7 @@ BEGIN
                 WHERE corrects = q.transaction_id AND verb = 'refund');
             q.amount := coalesce(q.amount, q.parent_amount - q.refunded);
             q.refusal := CASE
-                WHEN q.parent_verb IN ('hold', 'release', 'expire', 'freeze', 'refund', 'adjust')
-                    THEN 'NOT_REFUNDABLE'
+                WHEN NOT bursar.is_refundable(q.transaction_id) THEN 'NOT_REFUNDABLE'
                 WHEN q.amount = 0 OR q.amount > q.parent_amount - q.refunded
                     THEN 'REFUND_EXCEEDED' END;
             q.details := jsonb_build_object('transaction_id', q.transaction_id,

@@ -1,6 +1,7 @@
 -- requires: ledger/decide.sql
 -- requires: ledger/lock_wallets.sql
 -- requires: ledger/open_wallets.sql
+-- requires: ledger/remember.sql
 -- The only writer of transactions, entries and, but for raw SQL, of balances. Takes wallets that
 -- are locked, requests and their legs; answers an outcome for each request, in order, and the
 -- transaction where there is a new one.
@@ -20,32 +21,29 @@ AS $$
 DECLARE
     v_plan bursar.plan := bursar.decide(p_wallets, p_requests, p_legs, p_sentences);
     v_posted bursar.posted;
-    v_written bigint;
+    v_remembered boolean;
 BEGIN
     IF v_plan.transactions IS NOT NULL THEN
         INSERT INTO bursar.transaction SELECT * FROM unnest(v_plan.transactions);
-    END IF;
-    IF v_plan.wallets IS NOT NULL THEN
-        PERFORM bursar.write_wallets(v_plan.wallets);
     END IF;
     IF v_plan.debts IS NOT NULL THEN
         -- A debt is only ever written under the lock of the wallet it belongs to. It is opened
         -- before its entries are there, since a wallet that is opened goes on where its entries
         -- ended.
         PERFORM bursar.open_wallets((SELECT jsonb_agg(to_jsonb(d)) FROM unnest(v_plan.debts) AS d));
-        PERFORM bursar.write_wallets(v_plan.debts);
     END IF;
+    -- Entries before wallets, so that a store's own triggers find them.
     IF v_plan.entries IS NOT NULL THEN
         INSERT INTO bursar.entry SELECT * FROM unnest(v_plan.entries);
     END IF;
+    IF v_plan.wallets IS NOT NULL THEN
+        PERFORM bursar.write_wallets(v_plan.wallets);
+    END IF;
+    IF v_plan.debts IS NOT NULL THEN
+        PERFORM bursar.write_wallets(v_plan.debts);
+    END IF;
     IF v_plan.claims IS NOT NULL THEN
-        INSERT INTO bursar.idempotency
-        SELECT * FROM unnest(v_plan.claims) AS c ORDER BY c.claim
-        ON CONFLICT (claim) DO NOTHING;
-        GET DIAGNOSTICS v_written = ROW_COUNT;
-        IF v_written < cardinality(v_plan.claims) THEN
-            RAISE EXCEPTION 'A claim of this batch was taken meanwhile.' USING ERRCODE = 'UBX02';
-        END IF;
+        v_remembered := bursar.remember(v_plan.claims);
     END IF;
     v_posted.outcomes := v_plan.outcomes;
     v_posted.transaction_ids := v_plan.transaction_ids;

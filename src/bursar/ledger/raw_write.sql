@@ -32,6 +32,31 @@ COMMENT ON FUNCTION bursar.record_raw(text, text, bigint, bigint, bigint, text) 
 REVOKE ALL ON FUNCTION bursar.record_raw(text, text, bigint, bigint, bigint, text)
     FROM PUBLIC, anon, authenticated;
 
+-- A balance that was in the table before the ledger: its entry goes on where the entries of this
+-- wallet ended, if it was the ledger's before. Answers the wallet's sequence.
+CREATE OR REPLACE FUNCTION bursar.record_found(
+    p_asset text, p_owner_id text, p_balance bigint
+) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_seq bigint := (SELECT coalesce(max(seq), 0) FROM bursar.entry
+        WHERE owner_id = p_owner_id AND asset = p_asset AND seq IS NOT NULL);
+BEGIN
+    IF p_balance > 0 THEN
+        v_seq := v_seq + 1;
+        PERFORM bursar.record_raw(
+            p_asset, p_owner_id, p_balance, v_seq, p_balance, 'opening balance');
+    END IF;
+    RETURN v_seq;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.record_found(text, text, bigint) IS
+    'Records a balance that was there before the ledger.';
+REVOKE ALL ON FUNCTION bursar.record_found(text, text, bigint) FROM PUBLIC, anon, authenticated;
+
 -- The row trigger of every store. Arguments: asset (empty where the row says it), owner column,
 -- balance column.
 CREATE OR REPLACE FUNCTION bursar.record_raw_write() RETURNS trigger
@@ -43,13 +68,24 @@ DECLARE
     v_asset CONSTANT text := coalesce(nullif(TG_ARGV[0], ''), v_row ->> 'asset');
     v_owner_id CONSTANT text := v_row ->> TG_ARGV[1];
     v_balance bigint := (v_row ->> TG_ARGV[2])::bigint;
-    v_change bigint;
+    v_before bigint;
+    v_seq bigint;
 BEGIN
     -- Operators go on working while changes are paused; everybody else stops here.
     IF NOT pg_has_role(bursar.caller_role(), 'bursar_operator', 'MEMBER')
         AND NOT bursar.enter_gate()
     THEN
         PERFORM bursar.raise_refusal(bursar.refused(lower(TG_OP), 'DEGRADED'));
+    END IF;
+
+    -- A table that is being adopted has rows from before, which the ledger has not opened yet.
+    IF TG_OP <> 'INSERT' AND OLD.bursar_seq < 0 THEN
+        v_seq := -1;
+    ELSIF TG_OP <> 'DELETE' AND v_balance IS NULL OR TG_OP = 'INSERT' AND v_balance < 0 THEN
+        RAISE EXCEPTION 'The balance of % cannot be %.',
+            v_owner_id, coalesce(v_balance::text, 'NULL')
+            USING HINT = 'A wallet holds 0 or more.', ERRCODE = CASE WHEN v_balance IS NULL
+                THEN 'not_null_violation' ELSE 'check_violation' END;
     END IF;
 
     IF TG_OP = 'INSERT' THEN
@@ -60,6 +96,9 @@ BEGIN
             + (v_balance <> 0)::integer;
         RETURN NEW;
     ELSIF TG_OP = 'DELETE' THEN
+        IF v_seq < 0 THEN
+            RETURN OLD;  -- The ledger has never heard of it.
+        END IF;
         IF OLD.bursar_held > 0 THEN
             RAISE EXCEPTION 'The wallet of % has an open hold and cannot be deleted.', v_owner_id
                 USING ERRCODE = 'restrict_violation', HINT = 'Release its holds first.';
@@ -75,11 +114,19 @@ BEGIN
         RAISE EXCEPTION 'A wallet cannot change its owner.'
             USING ERRCODE = 'restrict_violation', HINT = 'Use bursar.transfer.';
     END IF;
-    v_change := v_balance - (to_jsonb(OLD) ->> TG_ARGV[2])::bigint;
-    IF v_change <> 0 THEN
-        NEW.bursar_seq := OLD.bursar_seq + 1;
-        PERFORM bursar.record_raw(
-            v_asset, v_owner_id, v_change, NEW.bursar_seq, v_balance, 'updated by SQL');
+    v_before := (to_jsonb(OLD) ->> TG_ARGV[2])::bigint;
+    IF v_seq < 0 AND coalesce(v_balance, -1) < 0 THEN
+        RETURN NEW;  -- No wallet can be opened with this; whoever adopts the table decides.
+    END IF;
+    IF v_seq < 0 THEN
+        -- What was negative or missing counts as nothing: the writer has settled it just now.
+        v_before := greatest(coalesce(v_before, 0), 0);
+        NEW.bursar_seq := bursar.record_found(v_asset, v_owner_id, v_before);
+    END IF;
+    IF v_balance <> v_before THEN
+        NEW.bursar_seq := NEW.bursar_seq + 1;
+        PERFORM bursar.record_raw(v_asset, v_owner_id, v_balance - v_before, NEW.bursar_seq,
+            v_balance, 'updated by SQL');
     END IF;
     RETURN NEW;
 END
@@ -109,8 +156,14 @@ BEGIN
             v_asset, v_owner_id, v_balance, v_seq, v_balance, 'inserted by SQL');
     END IF;
     IF v_seq <> NEW.bursar_seq THEN
-        PERFORM bursar.write_asset(v_asset, ARRAY[ROW(
-            v_asset, v_owner_id, v_balance, 0, v_seq, NEW.bursar_status)::bursar.wallet_state]);
+        IF NOT coalesce(bursar.write_asset(v_asset, ARRAY[ROW(
+            v_asset, v_owner_id, v_balance, 0, v_seq, NEW.bursar_status)::bursar.wallet_state]),
+            false)
+        THEN
+            -- A table that is being adopted is nobody's store yet.
+            EXECUTE format('UPDATE %s SET bursar_seq = %s WHERE %I::text = %L',
+                TG_RELID::regclass, v_seq, TG_ARGV[1], v_owner_id);
+        END IF;
     END IF;
     RETURN NULL;
 END
@@ -121,14 +174,17 @@ COMMENT ON FUNCTION bursar.record_raw_insert() IS
 REVOKE ALL ON FUNCTION bursar.record_raw_insert() FROM PUBLIC, anon, authenticated;
 
 -- Signed-in and anonymous roles never write a balance, whatever was granted to them: only who owns
--- the store, operators and services do. This function is no SECURITY DEFINER, so that current_user
--- is the role that writes, also inside an app's own functions.
+-- the store, operators and services do, and the roles that the trigger's arguments name. This
+-- function is no SECURITY DEFINER, so that current_user is the role that writes, also inside an
+-- app's own functions.
 CREATE OR REPLACE FUNCTION bursar.refuse_raw_write() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 BEGIN
-    IF NOT (pg_has_role(current_user, 'bursar_operator', 'MEMBER')
+    IF NOT (EXISTS (SELECT FROM unnest(TG_ARGV) AS w
+            WHERE to_regrole(w) IS NOT NULL AND pg_has_role(current_user, to_regrole(w), 'MEMBER'))
+        OR pg_has_role(current_user, 'bursar_operator', 'MEMBER')
         OR pg_has_role(current_user, 'service_role', 'MEMBER')
         OR pg_has_role(current_user,
             (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'MEMBER'))

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.ledger_in_sql import Ledger, done
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
@@ -238,7 +239,7 @@ def test_an_insert_that_waits_for_a_deletion_keeps_the_sequence_gapless(
         thread.join(0.3)
         assert thread.is_alive()
         other.commit()
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
 
     outcome = done(ledger.one("grant", owner_id=owner, asset="credit", amount=1))
     assert outcome["balance"] == balance + 1

@@ -1,13 +1,12 @@
 """A refund takes a charge back, in parts too, and never more than was charged."""
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
-from tests.ledger_in_sql import Ledger, Outcome, code, done
+from tests.at_once import asked_at_once
+from tests.ledger_in_sql import Ledger, code, done
+from tests.market import ASSET, Payment, buy, checkout, lead, leads, new_id, take
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
@@ -120,17 +119,7 @@ def test_the_rest_of_a_charge_is_what_other_refunds_left(ledger: Ledger) -> None
 def test_refunds_at_once_never_exceed_the_charge(ledger: Ledger) -> None:
     payer, payee, charge = charged(ledger, "transfer")
 
-    def refund(_: int) -> Outcome:
-        with psycopg.connect(ledger.database.url, autocommit=True) as connection:
-            row = connection.execute(
-                "SELECT bursar.refund(%s)", [Jsonb([{"transaction_id": charge, "amount": 4}])]
-            ).fetchone()
-        assert row is not None
-        outcome: Outcome = row[0][0]
-        return outcome
-
-    with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(refund, range(8)))
+    outcomes = asked_at_once(ledger, "refund", [{"transaction_id": charge, "amount": 4}] * 8)
 
     assert sorted(o.get("code", "done") for o in outcomes) == ["REFUND_EXCEEDED"] * 7 + ["done"]
     assert (ledger.wallet(payer), ledger.wallet(payee)) == ((8, 0, 0), (2, 0, 0))
@@ -151,6 +140,46 @@ def test_what_charged_nothing_cannot_be_refunded(ledger: Ledger) -> None:
             == "NOT_REFUNDABLE"
         )
     assert code(ledger.one("refund", transaction_id=10**12)) == "TRANSACTION_NOT_FOUND"
+
+
+def test_what_a_card_has_paid_is_not_refunded_by_hand(ledger: Ledger) -> None:
+    """Payouts, top-ups, their reversals and reinstatements follow the events of their payment."""
+    seller = ledger.funded(1, ASSET)
+    done(ledger.one("adjust", owner_id=seller, asset=ASSET, amount=-3, shortfall="debt"))
+    sold = checkout(ledger, new_id(), [lead(ledger.admin, 60, seller=seller)])
+    top_up = done(ledger.one("open_top_up", workspace_id=seller, credits=50))
+    bought = Payment(top_up["payment_id"], top_up["amount"])
+    for event in (
+        sold.completed(),  # which repays the seller's debt
+        bought.completed(),
+        sold.dispute("funds_withdrawn", 30),
+        sold.dispute("funds_reinstated"),
+    ):
+        done(take(ledger, event))
+    made = ledger.rows(
+        "SELECT id, verb FROM bursar.transaction WHERE owner_id = %s"
+        " AND verb ~ 'stripe|card|top_up' ORDER BY id",
+        seller,
+    )
+
+    outcomes = ledger.ask("refund", [{"transaction_id": made_id} for made_id, _ in made])
+
+    assert [verb for _, verb in made] == [
+        "complete_stripe_lead_purchase",
+        "top_up_workspace_credits",
+        "reverse_card_payment",
+        "reinstate_card_payment",
+    ]
+    assert [code(outcome) for outcome in outcomes] == ["NOT_REFUNDABLE"] * 4
+
+
+def test_a_cart_is_a_charge_and_can_be_refunded(ledger: Ledger) -> None:
+    buyer = ledger.funded(100, ASSET)
+    bought = done(buy(ledger, buyer, leads(ledger.admin, [30, 20])))
+
+    done(ledger.one("refund", transaction_id=bought["transaction_id"], amount=15))
+
+    assert ledger.wallet(buyer, ASSET)[0] == 65
 
 
 def test_frozen_wallets_give_back_and_closed_ones_refuse(ledger: Ledger) -> None:

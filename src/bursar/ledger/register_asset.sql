@@ -15,26 +15,8 @@ CREATE OR REPLACE FUNCTION bursar.register_asset(
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
-DECLARE
-    v_owner_type text := 'text';
-    v_balance_max bigint := 1000000000000000000;
 BEGIN
-    IF p_store IS NOT NULL THEN
-        SELECT CASE format_type(atttypid, NULL) WHEN 'uuid' THEN 'uuid' ELSE 'text' END
-        INTO STRICT v_owner_type FROM pg_attribute
-        WHERE attrelid = p_store AND attname = p_owner_column AND NOT attisdropped;
-        SELECT CASE format_type(atttypid, NULL) WHEN 'integer' THEN 2147483647
-            ELSE v_balance_max END
-        INTO STRICT v_balance_max FROM pg_attribute
-        WHERE attrelid = p_store AND attname = p_balance_column AND NOT attisdropped
-            AND format_type(atttypid, NULL) IN ('integer', 'bigint');
-    END IF;
-    INSERT INTO bursar.asset (
-        asset, store, owner_column, owner_type, balance_column, balance_max, debt_policy)
-    VALUES (p_asset, p_store, p_owner_column, v_owner_type, p_balance_column, v_balance_max,
-        p_debt_policy), (p_asset || ':owed', NULL, NULL, 'text', NULL, 1000000000000000000,
-        p_debt_policy)
-    ON CONFLICT (asset) DO NOTHING;
+    PERFORM bursar.enter_asset(p_asset, p_store, p_owner_column, p_balance_column, p_debt_policy);
     IF p_store IS NOT NULL THEN
         PERFORM bursar.guard_store(p_asset);
     END IF;
@@ -45,6 +27,57 @@ $$;
 COMMENT ON FUNCTION bursar.register_asset(text, regclass, name, name, text) IS
     'Registers an asset and the table and column that hold its balances.';
 REVOKE ALL ON FUNCTION bursar.register_asset(text, regclass, name, name, text)
+    FROM PUBLIC, anon, authenticated;
+
+-- The most that a column of this type holds, at most 10^18; NULL for a type that cannot be a
+-- balance. A numeric has a declared precision and no digits after the point.
+CREATE OR REPLACE FUNCTION bursar.balance_max(p_type oid, p_modifier integer) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+    SELECT CASE WHEN t.told = 'integer' THEN 2147483647
+        WHEN t.told = 'bigint' THEN 1000000000000000000
+        WHEN t.told ~ '^numeric\(([1-9]|1[0-8]),0\)$'
+            THEN (power(10::numeric, substring(t.told FROM '\d+')::integer) - 1)::bigint END
+    FROM format_type(p_type, p_modifier) AS t (told)
+$$;
+
+COMMENT ON FUNCTION bursar.balance_max(oid, integer) IS
+    'The most that a balance column of this type holds; NULL where it cannot be one.';
+REVOKE ALL ON FUNCTION bursar.balance_max(oid, integer) FROM PUBLIC, anon, authenticated;
+
+-- Writes an asset and that of its debts into the registry, where they are not there.
+CREATE OR REPLACE FUNCTION bursar.enter_asset(
+    p_asset text, p_store regclass, p_owner_column name, p_balance_column name, p_debt_policy text
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+DECLARE
+    v_owner_type text := 'text';
+    v_balance_max bigint := 1000000000000000000;
+BEGIN
+    IF p_store IS NOT NULL THEN
+        SELECT CASE format_type(atttypid, NULL) WHEN 'uuid' THEN 'uuid' ELSE 'text' END
+        INTO STRICT v_owner_type FROM pg_attribute
+        WHERE attrelid = p_store AND attname = p_owner_column AND NOT attisdropped;
+        SELECT bursar.balance_max(atttypid, atttypmod) INTO STRICT v_balance_max
+        FROM pg_attribute
+        WHERE attrelid = p_store AND attname = p_balance_column AND NOT attisdropped
+            AND bursar.balance_max(atttypid, atttypmod) IS NOT NULL;
+    END IF;
+    INSERT INTO bursar.asset (
+        asset, store, owner_column, owner_type, balance_column, balance_max, debt_policy)
+    VALUES (p_asset, p_store, p_owner_column, v_owner_type, p_balance_column, v_balance_max,
+        p_debt_policy), (p_asset || ':owed', NULL, NULL, 'text', NULL, 1000000000000000000,
+        p_debt_policy)
+    ON CONFLICT (asset) DO NOTHING;
+END
+$$;
+
+COMMENT ON FUNCTION bursar.enter_asset(text, regclass, name, name, text) IS
+    'Writes an asset into the registry; its store is not touched.';
+REVOKE ALL ON FUNCTION bursar.enter_asset(text, regclass, name, name, text)
     FROM PUBLIC, anon, authenticated;
 
 -- The kernel's columns, checks and triggers on a store, and opening entries for what it holds.
@@ -75,7 +108,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (%s)',
             a.store, v_check.name, format(v_check.condition, a.balance_column));
     END LOOP;
-    PERFORM bursar.attach_guards(a.asset, a.store, a.owner_column, a.balance_column);
+    PERFORM bursar.attach_guards(a.asset, a.store, a.owner_column, a.balance_column, '{}');
     -- Moving the sequence along with it makes this no raw write; the entry is recorded right here.
     EXECUTE format(
         'WITH opened AS (

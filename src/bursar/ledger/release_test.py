@@ -1,11 +1,9 @@
 """A release gives back what a hold set aside, once."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
+from tests.at_once import at_once
 from tests.ledger_in_sql import Ledger, code, done
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
@@ -53,23 +51,17 @@ def test_a_frozen_wallet_gets_its_hold_back(ledger: Ledger) -> None:
 
 
 def test_of_captures_and_releases_at_once_exactly_one_ends_the_hold(ledger: Ledger) -> None:
-    def end(hold_id: int, number: int) -> bool:
-        verb = "capture" if number % 2 else "release"
-        with psycopg.connect(ledger.database.url, autocommit=True) as connection:
-            row = connection.execute(
-                f"SELECT bursar.{verb}(%s)".encode(), [Jsonb([{"hold_id": hold_id}])]
-            ).fetchone()
-        assert row is not None
-        outcome = row[0][0]
-        assert outcome["status"] == "done" or outcome["code"] == "HOLD_ENDED"
-        return bool(outcome["status"] == "done")
-
     for _ in range(5):
         owner, hold_id = held(ledger)
-        with ThreadPoolExecutor(8) as pool:
-            ended = list(pool.map(lambda n, h=hold_id: end(h, n), range(8)))
 
-        assert sum(ended) == 1
+        def end(number: int, connection: psycopg.Connection, hold_id: int = hold_id) -> str:
+            verb = "capture" if number % 2 else "release"
+            outcome = ledger.one(verb, connection, hold_id=hold_id)
+            return str(outcome.get("code", "done"))
+
+        ended = at_once(ledger.database, 8, end)
+
+        assert sorted(ended) == ["HOLD_ENDED"] * 7 + ["done"]
         assert ledger.wallet(owner)[1:] == (0, 0)
 
 

@@ -10,7 +10,8 @@ JOIN bursar.transaction AS t ON t.id = e.transaction_id
 WHERE e.seq IS NOT NULL;
 
 COMMENT ON VIEW bursar.statement IS 'Every entry of every wallet, with its transaction.';
-REVOKE ALL ON bursar.statement FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON bursar.statement
+    FROM PUBLIC, anon, authenticated, service_role, bursar_service, bursar_operator;
 GRANT SELECT ON bursar.statement TO authenticated, service_role, bursar_service, bursar_operator;
 
 -- One page of a wallet's statement, newest first; the next page begins before the last seq.

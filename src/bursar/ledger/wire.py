@@ -27,6 +27,10 @@ GRACE_SECONDS = 5
 # lock not available, a server that turned read-only, and want of memory, disk or connections.
 _UNDONE = ("40001", "40P01", "55P03", "25006")
 _UNDONE_CLASS = "53"
+# A function, a table or a type went away since the statement began: the schema moves.
+_MOVED = ("42883", "42P01", "42704")
+_MOVED_WORDS = "cache lookup failed for "
+_NO_SUCH_VERB = ("42883", "There is no such verb")
 # A pooler that hands out another server connection has lost, or already has, our statement.
 _PREPARE_TROUBLE = ("26000", "42P05")
 _LOST = ("57P01", "57P02", "57P03", "57P05")
@@ -60,6 +64,17 @@ class Rejected(Fault):
     def __init__(self, sqlstate: str, message: str) -> None:
         super().__init__(f"The request failed: {sqlstate} {message}")
         self.sqlstate = sqlstate
+
+
+class Moved(Rejected):
+    """The schema moved under the statement. The next try meets it as it is then; or it is a fault.
+
+    `app_is_down` says that the database has no function that carries the verb out.
+    """
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(sqlstate, message)
+        self.app_is_down = sqlstate == _NO_SUCH_VERB[0] and message.startswith(_NO_SUCH_VERB[1])
 
 
 class _Encoded(bytes):
@@ -192,7 +207,10 @@ class Wire:
             # psycopg itself gave up: the state of the connection is not known.
             await self.close()
             return Lost(sent=True)
-        return Rejected(sqlstate, error.diag.message_primary or "")
+        message = error.diag.message_primary or ""
+        if sqlstate in _MOVED or message.startswith(_MOVED_WORDS):
+            return Moved(sqlstate, message)
+        return Rejected(sqlstate, message)
 
 
 def _cut(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -16,5 +16,6 @@ JOIN bursar.entry AS e
 JOIN bursar.transaction AS t ON t.id = e.transaction_id;
 
 COMMENT ON VIEW public.credit_transactions IS 'Entries of credit wallets, with their transactions.';
-REVOKE ALL ON public.credit_transactions FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON public.credit_transactions
+    FROM PUBLIC, anon, authenticated, service_role, bursar_operator;
 GRANT SELECT ON public.credit_transactions TO authenticated, service_role, bursar_operator;

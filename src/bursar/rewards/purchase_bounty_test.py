@@ -1,12 +1,11 @@
 """The older name is the same purchase with the same guards."""
 
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
+from tests.at_once import at_once
 from tests.ledger_in_sql import Ledger
 from tests.store import reward
 
@@ -39,19 +38,21 @@ def test_it_cannot_be_bought_for_somebody_else_or_by_nobody(ledger: Ledger) -> N
 def test_two_of_sixty_at_once_with_a_hundred_are_one_success(ledger: Ledger) -> None:
     for _ in range(10):
         buyer = ledger.funded(100)
-        start = threading.Barrier(2)
+        wanted = [reward(ledger.admin, 60), reward(ledger.admin, 60)]
 
-        def purchase(reward_id: str, buyer: str = buyer, start: threading.Barrier = start) -> str:
-            with psycopg.connect(ledger.database.url, autocommit=True) as connection:
-                start.wait()
-                try:
-                    connection.execute(BUY, [reward_id, buyer])
-                except psycopg.DatabaseError as refused:
-                    return str(refused.sqlstate)
+        def purchase(
+            number: int,
+            connection: psycopg.Connection,
+            buyer: str = buyer,
+            wanted: list[str] = wanted,
+        ) -> str:
+            try:
+                connection.execute(BUY, [wanted[number], buyer])
+            except psycopg.DatabaseError as refused:
+                return str(refused.sqlstate)
             return "done"
 
-        with ThreadPoolExecutor(2) as pool:
-            ends = pool.map(purchase, [reward(ledger.admin, 60), reward(ledger.admin, 60)])
+        ends = at_once(ledger.database, 2, purchase)
 
         assert sorted(ends) == ["UB050", "done"]
         assert ledger.wallet(buyer) == (40, 0, 0)

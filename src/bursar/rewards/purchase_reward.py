@@ -5,11 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from bursar.errors import Fault
-from bursar.ledger.calls import Calls, request_of
+from bursar.ledger.calls import SERVICE, Calls, request_of
 from bursar.model import Outcome, PrincipalClass
-
-# What a backend says of itself; the HTTP door fills in who the verified token names instead.
-SERVICE: Mapping[str, str] = {"role": "service_role"}
 
 
 class Purchase(Outcome, frozen=True, omit_defaults=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from tests.grown import tell_what_was_read
 from tests.ledger_in_sql import Ledger, Outcome, code, done
 from tests.store import digest, reward
 
@@ -265,7 +266,6 @@ def test_the_promises_hold(ledger: Ledger) -> None:
 def test_plans_made_for_a_store_of_one_wallet_do_not_read_it_whole_later(
     ledger: Ledger, size: int
 ) -> None:
-    ledger.admin.execute("SELECT pg_stat_force_next_flush()")
     with psycopg.connect(ledger.database.url, autocommit=True) as fresh:
         fresh.execute("DELETE FROM public.collected_rewards")
         fresh.execute("DELETE FROM public.user_credits")
@@ -285,13 +285,11 @@ def test_plans_made_for_a_store_of_one_wallet_do_not_read_it_whole_later(
             " SELECT gen_random_uuid() FROM generate_series(1, 2000)"
         )
         ledger.ask("purchase_reward", requests[size : 2 * size], fresh)
-        fresh.execute("SELECT pg_stat_force_next_flush()")
-        ledger.admin.execute("SELECT pg_stat_force_next_flush()")
+        tell_what_was_read(ledger, fresh)
         before = ledger.value(read)
 
         outcomes = ledger.ask("purchase_reward", requests[2 * size :], fresh)
 
-        fresh.execute("SELECT pg_stat_force_next_flush()")
-        ledger.admin.execute("SELECT pg_stat_clear_snapshot()")
+        tell_what_was_read(ledger, fresh)
         assert [outcome["status"] for outcome in outcomes] == ["done"] * size
         assert ledger.value(read) - before < 100

@@ -8,6 +8,7 @@ DROP FUNCTION IF EXISTS bursar.purchase_reward(jsonb);
 DROP FUNCTION IF EXISTS bursar.purchase_reward_batch(jsonb, boolean);
 DROP FUNCTION IF EXISTS bursar.read_purchases(jsonb);
 DROP FUNCTION IF EXISTS bursar.purchase_straight(jsonb);
+DROP FUNCTION IF EXISTS bursar.list_reward_purchases(text, bigint, integer);
 SELECT bursar.build_handlers();
 DROP TYPE bursar.purchase;
 
