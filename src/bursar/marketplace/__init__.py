@@ -1,0 +1,1 @@
+"""The marketplace: carts of exclusive items, for credits or by card."""

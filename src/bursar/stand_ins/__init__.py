@@ -1,0 +1,1 @@
+"""Local processes that answer as other companies do, for development and for tests."""
