@@ -1,0 +1,64 @@
+"""Workers share jobs, keep their leases, and end without keeping a job."""
+
+import time
+
+from tests.atelier import Studio, slow, well
+from tests.ledger_in_sql import Ledger
+from tests.patience import AGE_SECONDS, PATIENCE_SECONDS
+from tests.studio import job, new_artist, new_product, submitted
+
+
+async def test_a_call_that_takes_longer_than_its_lease_keeps_it(
+    studio: Studio, own_ledger: Ledger
+) -> None:
+    job_id = submitted(own_ledger, new_artist(own_ledger))
+    painters = [studio.hire(slow(2.5), lease=1)[1] for _ in range(2)]
+
+    assert (await studio.ended(job_id))["status"] == "completed"
+    assert sum(len(painter.calls) for painter in painters) == 1
+
+
+async def test_stopped_it_finishes_what_ends_in_time(studio: Studio, own_ledger: Ledger) -> None:
+    job_id = submitted(own_ledger, new_artist(own_ledger))
+    worker, painter = studio.hire(slow(1))
+    await studio.until(lambda: len(painter.calls) == 1)
+    later = submitted(own_ledger, new_artist(own_ledger))
+
+    await worker.stop(10)
+
+    assert job(own_ledger, job_id)["status"] == "completed"
+    assert job(own_ledger, later)["status"] in ("queued", "completed")
+
+
+async def test_stopped_it_hands_back_what_does_not_and_the_attempt_does_not_count(
+    studio: Studio, own_ledger: Ledger
+) -> None:
+    job_id = submitted(
+        own_ledger, new_artist(own_ledger), product=new_product(own_ledger, attempts_max=1)
+    )
+    worker, painter = studio.hire(slow(AGE_SECONDS))
+    await studio.until(lambda: len(painter.calls) == 1)
+    began = time.monotonic()
+
+    await worker.stop(0.2)
+
+    assert time.monotonic() - began < PATIENCE_SECONDS
+    found = job(own_ledger, job_id)
+    assert (found["status"], found["attempts"], found["lease"]) == ("queued", 0, None)
+    assert studio.said.of("generation_handed_back") == [{"job_id": job_id}]
+    studio.hire(well)
+    assert (await studio.ended(job_id))["status"] == "completed"
+
+
+async def test_many_workers_share_the_jobs_and_do_each_once(
+    studio: Studio, own_ledger: Ledger
+) -> None:
+    jobs = [submitted(own_ledger, new_artist(own_ledger)) for _ in range(30)]
+    painters = [studio.hire(slow(0.05), jobs=3)[1] for _ in range(4)]
+
+    for job_id in jobs:
+        assert (await studio.ended(job_id))["status"] == "completed"
+
+    called = [one.job_id for painter in painters for one in painter.calls]
+    assert sorted(called) == sorted(jobs)
+    own_ledger.keeps_its_promises()
