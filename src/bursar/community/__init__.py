@@ -1,0 +1,1 @@
+"""A community: posts, permanent reactions, scores, and credits for them, so many a day."""
