@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from bursar.db.fault import ClusterError
+from bursar.db.pool import redact
 from bursar.errors import BursarError, Refused
 
 FAILED = 1  # refused, or failed, or a promise was found broken
@@ -79,7 +80,7 @@ def answering(as_json: bool = False) -> Iterator[None]:
         if as_json:
             typer.echo(json.dumps(_as_data(error, code)))
         else:
-            complain(str(error))
+            complain(redact(str(error)))
         raise typer.Exit(code) from None
 
 
@@ -99,7 +100,9 @@ def exit_code_of(error: Exception) -> int:
 
 
 def _as_data(error: Exception, code: int) -> dict[str, Any]:
-    data: dict[str, Any] = {"error": str(error), "exit_code": code}
+    data: dict[str, Any] = {"error": redact(str(error)), "exit_code": code}
     if isinstance(error, Refused):
         data |= {"code": error.code, "details": error.details}
+    if plan := getattr(error, "plan", ()):
+        data["plan"] = list(plan)  # what was not done, because nobody confirmed it
     return data

@@ -7,6 +7,7 @@ import pytest
 from bursar.cli import conftest
 from bursar.cli.conftest import run, run_json
 from bursar.db.scratch import ScratchDatabase
+from bursar.ops.audit import load_invariants
 
 OWNER = "5b1d9c7e-0000-4000-8000-000000000001"
 
@@ -52,7 +53,7 @@ def test_findings_end_with_1_and_are_shown_with_what_they_mean(ledger: ScratchDa
         "balance 50, seq 1",
         "balance 51, seq 1",
         "A finding means that a balance was written past the kernel",
-        "1 of 15 invariants do not hold.",
+        f"1 of {len(load_invariants())} invariants do not hold.",
     ):
         assert words in done.stdout, words
 
@@ -105,3 +106,63 @@ def test_an_audit_that_cannot_be_carried_out_ends_with_2(
     assert says in answered["error"]
     assert answered["exit_code"] == 2
     assert "hush" not in done.stdout + done.stderr
+
+
+def test_seals_are_made_proved_and_their_head_is_known_again(ledger: ScratchDatabase) -> None:
+    unsealed = run("audit", "--verify-seal")
+    made = run_json("audit", "--seal")
+    said = run("audit", "--seal")
+    head = f"{made['number']}:{made['head']}"
+
+    proved = run("audit", "--verify-seal", "--head", head)
+    other = run_json("audit", "--verify-seal", "--head", "1:" + "0" * 64, code=1)
+
+    assert (unsealed.returncode, "Nothing is sealed" in unsealed.stdout) == (1, True)
+    assert (made["seals"], made["entries"], made["number"]) == (1, 2, 1)
+    assert f"Head: {head}" in said.stdout
+    assert "Nothing was new." in said.stdout
+    assert proved.returncode == 0, proved.stdout
+    assert "Every sealed row is what it was. The head that you kept is seal 1's." in proved.stdout
+    assert other["told"][0]["what"] == "the chain is not the one that this head is of"
+
+
+def test_an_edited_entry_is_named_by_its_seal(ledger: ScratchDatabase) -> None:
+    run_json("audit", "--seal")
+    connection = ledger.connect()
+    connection.execute("SET session_replication_role = replica")
+    connection.execute("UPDATE bursar.entry SET bucket = 'x' WHERE line = 2")
+
+    done = run("audit", "--verify-seal")
+
+    assert done.returncode == 1
+    assert "an entry was edited after it was sealed" in done.stdout
+    assert ", line 2" in done.stdout
+    assert "Seal 1 is the first that differs." in done.stdout
+
+
+def test_an_incremental_audit_says_from_where_it_looked(ledger: ScratchDatabase) -> None:
+    first = run("audit", "--incremental")
+    run_json("audit", "--seal")
+    second = run_json("audit", "--incremental")
+    third = run("audit", "--incremental")
+
+    assert "There is no checkpoint yet" in first.stdout
+    assert "`bursar audit --seal`" in first.stdout
+    assert (second["checkpoint"], second["covered"], second["noted"]) == (None, 1, True)
+    assert "seal 1" in third.stdout
+    assert "always" in third.stdout
+    assert third.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--seal", "--verify-seal"],
+        ["--incremental", "--only", "entries_are_sound"],
+        ["--head", "a"],
+    ],
+)
+def test_a_command_line_that_means_two_things_is_refused(
+    arguments: list[str], ledger: ScratchDatabase
+) -> None:
+    assert run("audit", *arguments).returncode == 2

@@ -15,12 +15,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import bursar
 from bursar.cli.answer import FAILED, USAGE, CommandError, answering, console, show
+from bursar.cli.danger import unguarded
 from bursar.cli.deployment import JsonOption
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@unguarded("it starts a server of its own and touches no other database")
 def bench(
     full: Annotated[
         bool,

@@ -11,6 +11,7 @@ from bursar.cli.bench import _from_source_tree
 from bursar.cli.conftest import PROGRAM, environment, run, run_json
 
 
+@pytest.mark.slow
 def test_json_and_nothing_else_is_printed_and_the_page_is_written(tmp_path: Path) -> None:
     page = tmp_path / "pages" / "report.html"
 

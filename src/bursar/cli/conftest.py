@@ -18,7 +18,7 @@ import pytest
 
 from bursar.db.embedded import Cluster
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 RUN_SECONDS = 120.0
 PROGRAM = [sys.executable, "-c", "from bursar.cli import main; main()"]
@@ -75,13 +75,16 @@ class Up:
     def cluster(self) -> Cluster:
         return Cluster(self.data, version=None)
 
-    def start(self, *more: str) -> float:
-        """Start it on a free port, wait until it is up, and return how many seconds that took."""
+    def start(self, *more: str, **settings: str) -> float:
+        """Start it on a free port, wait until it is up, and return how many seconds that took.
+
+        `settings` are environment variables.
+        """
         started = time.monotonic()
         self.said = ""
         self._process = subprocess.Popen(
             [*PROGRAM, "up", "--port", "0", "--data", str(self.data), *more],
-            env=environment(),
+            env=environment(**settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -101,10 +104,10 @@ class Up:
     def health(self) -> int:
         """The status of /health; 0 when nobody answers."""
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/health", timeout=5).status_code
+            return httpx.get(f"{self.url}/health", timeout=20).status_code
         return 0
 
-    def wait_until_healthy(self, seconds: float = 30.0) -> None:
+    def wait_until_healthy(self, seconds: float = 90.0) -> None:
         """Return when /health is well, and fail when it is not in time."""
         deadline = time.monotonic() + seconds
         while self.health() != 200:

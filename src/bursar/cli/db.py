@@ -1,6 +1,5 @@
 """`bursar db`: the database under a deployment: its URL, psql, start, stop, status."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -19,35 +18,17 @@ from bursar.cli.answer import (
     console,
     show,
 )
+from bursar.cli.confirm import ConfirmOption, guarding
+from bursar.cli.danger import dangerous, reads, unguarded
 from bursar.cli.deployment import DataOption, Deployment, JsonOption
 from bursar.db.embedded import ADMIN_ROLE, Cluster
+from bursar.db.libpq import libpq_environment
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="The database: its URL, psql, start, stop, status.",
 )
-
-# What libpq reads from the environment, by the name in a connection string.
-_VARIABLES = {
-    "host": "PGHOST",
-    "hostaddr": "PGHOSTADDR",
-    "port": "PGPORT",
-    "dbname": "PGDATABASE",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "sslmode": "PGSSLMODE",
-    "options": "PGOPTIONS",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "application_name": "PGAPPNAME",
-    "connect_timeout": "PGCONNECT_TIMEOUT",
-    "service": "PGSERVICE",
-    "passfile": "PGPASSFILE",
-    "channel_binding": "PGCHANNELBINDING",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-}
 
 Role = Annotated[
     str,
@@ -56,6 +37,7 @@ Role = Annotated[
 
 
 @app.command("url")
+@reads
 def url_command(
     role: Role = ADMIN_ROLE, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
@@ -76,6 +58,7 @@ def url_command(
 
 
 @app.command("psql", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@unguarded("what is typed there is SQL, for which the rights of its role decide")
 def psql_command(context: typer.Context, role: Role = ADMIN_ROLE, data: DataOption = None) -> None:
     """Open psql on the database; further arguments are psql's, such as -c 'SELECT 1'."""
     with answering():
@@ -89,6 +72,7 @@ def psql_command(context: typer.Context, role: Role = ADMIN_ROLE, data: DataOpti
 
 
 @app.command("start")
+@reads
 def start_command(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Start the server of an existing database and leave it running."""
     with answering(as_json):
@@ -100,16 +84,19 @@ def start_command(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("stop")
+@dangerous
 def stop_command(
     data: DataOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also when other programs use it.")
     ] = False,
+    confirm: ConfirmOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Stop the server, unless a program uses it: a `bursar up`, for instance."""
     with answering(as_json):
-        cluster = Deployment.find(data).require_cluster()
+        deployment = Deployment.find(data)
+        cluster = deployment.require_cluster()
         users = cluster.users()
         if users and not force:
             raise CommandError(
@@ -118,12 +105,20 @@ def stop_command(
                 FAILED,
             )
         was_running = cluster.is_running()
+        if force and was_running:
+            told = (
+                f"Stop PostgreSQL, which is in use by {_processes(users) if users else 'nobody'}."
+            )
+            with guarding(deployment.url(), [told], confirm, as_json=as_json) as operation:
+                # Said before it is done: there is no journal to write to afterwards.
+                operation.result = "PostgreSQL is told to stop."
         cluster.shut_down()
         said = "PostgreSQL is stopped." if was_running else "PostgreSQL was not running."
         show(as_json, {"running": False, "stopped": was_running}, said)
 
 
 @app.command("status")
+@reads
 def status_command(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Say whether the server runs, and who uses it; exit code 6 when it does not run."""
     with answering(as_json):
@@ -162,16 +157,10 @@ def _processes(pids: list[int]) -> str:
 
 def _run_psql(deployment: Deployment, role: str, arguments: list[str]) -> int:
     program = _psql(deployment)
-    environment = dict(os.environ)
-    for name, value in conninfo_to_dict(deployment.url(role)).items():
-        variable = _VARIABLES.get(name)
-        if variable is None:
-            raise CommandError(f"The URL's parameter {name} cannot be passed to psql.", FAILED)
-        environment[variable] = str(value)
+    environment = libpq_environment(deployment.url(role))
     # Ctrl-C is psql's to handle: it ends a query there, not the session.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        # By environment, because every user of the machine may read a command line.
         command = [str(program), *arguments]
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
     finally:

@@ -6,7 +6,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,20 @@ ProcessesOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+# Below the data directory, where the settings name no other place.
+SPOOL = "spool"
+
+
+def with_spool(settings: Settings, data: Path) -> Settings:
+    """Return the settings of a service that keeps what it accepts while its database is away.
+
+    The directory is made when there is something to keep.
+    """
+    if settings.spool_directory:
+        return settings
+    return replace(settings, spool_directory=str(data.expanduser().resolve() / SPOOL))
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -68,7 +83,7 @@ def listen(
                 settings,
                 host,
                 port,
-                route_handlers=_demo_pages(settings) if demo else (),
+                route_handlers=pages_of(settings, demo=demo),
                 on_ready=ready,
                 trusted_proxies=trusted_proxies,
             )
@@ -120,10 +135,15 @@ def show_address(address: str) -> None:
     console().print(f"Bursar answers at {address}", markup=False)
 
 
-def _demo_pages(settings: Settings) -> Sequence[Any]:
+def pages_of(settings: Settings, *, demo: bool) -> Sequence[Any]:
+    """Return the pages that are served beside the API: the console, and the demo's where wanted."""
+    from bursar.console.routes import console_routes
+
+    if not demo:
+        return console_routes(settings)
     from bursar.demo.routes import demo_routes
 
-    return demo_routes(settings)
+    return [*console_routes(settings), *demo_routes(settings)]
 
 
 @contextmanager

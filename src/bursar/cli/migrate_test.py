@@ -111,8 +111,10 @@ def test_the_password_is_never_shown(empty_database: ScratchDatabase) -> None:
 @pytest.mark.usefixtures("tree")
 def test_verify_writes_a_record_and_sql_writes_its_parts(tmp_path: Path) -> None:
     run("up")
-    run("verify", "--report", str(tmp_path / "record.json"))
+    run("verify", "--report", str(tmp_path / "record.json"), "--json")
+    run("verify", "--report", str(tmp_path / "record.md"))
     run("sql", "--out", str(tmp_path / "parts"))
 
     assert json.loads((tmp_path / "record.json").read_text())["holds"] is True
+    assert "- Result: everything holds" in (tmp_path / "record.md").read_text()
     assert len(list((tmp_path / "parts").glob("part_*.sql"))) == 4

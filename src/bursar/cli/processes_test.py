@@ -20,10 +20,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from bursar.cli.conftest import STOP_SECONDS, environment, run
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.auth import mint
+from tests.patience import PATIENCE_SECONDS
 
 SECRET = "a secret of these tests, and of no other, of forty"
 PROGRAM = [sys.executable, "-c", "from bursar.cli import main; main()"]
-PATIENCE_SECONDS = 30.0
 
 
 class Served:
@@ -146,6 +146,7 @@ async def buy_under(served: Served, kill: int) -> tuple[str, int, set[str]]:
     return owner, 200, told
 
 
+@pytest.mark.slow
 def test_a_process_killed_under_load_loses_nothing_and_is_replaced(served: Served) -> None:
     before = served.pids()
     assert len(before) == 2

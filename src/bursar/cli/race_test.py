@@ -50,6 +50,7 @@ def test_a_running_deployment_keeps_every_promise_and_is_left_clean(running: Up)
         assert key["answers"] == {"done": 8}
         assert explained["answers"].keys() == {"agrees"}
         assert verdict["left_behind"] == []
+        assert "wallets, empty and closed" in verdict["stays"]
         assert _on_sale_and_held(connection) == before
 
 
@@ -73,6 +74,13 @@ def test_the_table_names_what_was_broken(broken_shop: str) -> None:
     assert done.returncode == 1
     assert "A promise was broken." in done.stdout
     assert "was sold 8 times to one collector" in done.stdout
+
+
+def test_a_shop_that_sells_twice_does_not_pass_the_smoke_test(broken_shop: str) -> None:
+    verdict = run_json("smoke", "--url", broken_shop, "--token", "any", code=1)
+
+    broken = {one["scenario"] for one in verdict["findings"] if one["broken"]}
+    assert {"duplicate", "concurrent", "concurrent, one reward"} <= broken
 
 
 def test_nobody_there_is_no_verdict() -> None:

@@ -1,19 +1,23 @@
 """`bursar serve`: the HTTP server alone, on a database that is there already."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bursar.cli.answer import USAGE, CommandError, answering
+from bursar.cli.danger import unguarded
 from bursar.cli.ending import Ending
-from bursar.cli.front_door import ProcessesOption, listen, show_address
+from bursar.cli.front_door import ProcessesOption, listen, show_address, with_spool
+from bursar.cli.target import DEFAULT_DIRECTORY
 from bursar.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@unguarded("it serves; nobody types what it changes")
 def serve(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
@@ -21,6 +25,12 @@ def serve(
     host: Annotated[
         str, typer.Option("--host", help="Address to listen at; 0.0.0.0 for every one.")
     ] = "127.0.0.1",
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data", help="Directory for what is accepted while the database is away, in `spool`."
+        ),
+    ] = DEFAULT_DIRECTORY,
     demo: Annotated[
         bool, typer.Option("--demo", help="Serve the demo's pages too; never in production.")
     ] = False,
@@ -44,7 +54,7 @@ def serve(
                 "Set BURSAR_DATABASE_URL to the database to serve, or use `bursar up`.", USAGE
             )
         listen(
-            replace(settings, processes=processes or settings.processes),
+            with_spool(replace(settings, processes=processes or settings.processes), data),
             host,
             port,
             ending,

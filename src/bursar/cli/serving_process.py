@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from bursar.cli.front_door import pages_of
 from bursar.http.app import create_app
 from bursar.http.processes import say_ready, take_order
 from bursar.http.serve import serve_on
@@ -42,11 +43,7 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     order = msgspec.json.decode(take_order(), type=Order)
     settings = Settings(**order.settings)
-    pages = []
-    if order.demo:
-        from bursar.demo.routes import demo_routes
-
-        pages = list(demo_routes(settings))
+    pages = pages_of(settings, demo=order.demo)
     siblings = Siblings(Path(order.directory), order.number, order.count)
     app = create_app(None, settings, route_handlers=pages, siblings=siblings)
     with listener:

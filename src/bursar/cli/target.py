@@ -3,6 +3,7 @@
 import atexit
 from pathlib import Path
 
+from bursar.cli.login import login
 from bursar.db.embedded import open_cluster
 from bursar.settings import Settings
 
@@ -20,7 +21,7 @@ def resolve_url(data: Path | None = None) -> str:
     """
     configured = Settings.from_environment().database_url
     if data is None and configured:
-        return configured
+        return login(configured)
     cluster = open_cluster(DEFAULT_DIRECTORY if data is None else data)
     atexit.register(cluster.stop)
     cluster.create_database(DATABASE)

@@ -1,34 +1,47 @@
 """`bursar up`: everything from nothing, and again in a moment."""
 
 import os
+import secrets
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bursar.cli.answer import CommandError, answering, console, exit_code_of
+from bursar.cli import migration_views
+from bursar.cli.answer import answering, console
+from bursar.cli.confirm import ConfirmOption, guarding
+from bursar.cli.danger import dangerous
 from bursar.cli.deployment import Deployment
 from bursar.cli.ending import Ending, Told
-from bursar.cli.front_door import ProcessesOption, listen, require_free_port
+from bursar.cli.front_door import ProcessesOption, listen, require_free_port, with_spool
+from bursar.cli.local_card_company import LocalCardCompany
+from bursar.cli.local_provider import LocalProviderOfUp
 from bursar.cli.target import DATABASE, DEFAULT_DIRECTORY
+from bursar.cli.typist import login_name
 from bursar.cli.watch import Watch
 from bursar.db.embedded import Cluster
+from bursar.ops.backup.demand import demand_backup
+from bursar.ops.guard import Operation
+from bursar.ops.migrate.session import connect
+from bursar.ops.production import is_production
 from bursar.settings import Settings
 
 HOST = "127.0.0.1"
 SERVICE_ROLE = "bursar_service"
+STORE_FILE = "revenuecat-authorization"
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@dangerous
 def up(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
@@ -40,12 +53,16 @@ def up(
         bool, typer.Option("--demo/--no-demo", help="With demo users, rewards and pages.")
     ] = True,
     processes: ProcessesOption = None,
+    confirm: ConfirmOption = "",
 ) -> None:
     """Start everything from nothing: database, schema, demo data, HTTP; run until told to stop.
 
     The database is an embedded PostgreSQL in the data directory, or the one that
-    BURSAR_DATABASE_URL names. A second start finds everything where it was. Ctrl-C or SIGTERM
-    stop it: requests under way are answered first, and the data stay.
+    BURSAR_DATABASE_URL names. With the demo, and without BURSAR_STRIPE_API_KEY, a local stand-in
+    takes card payments; without BURSAR_PROVIDER_URL, another one draws and writes. A second start
+    finds everything where it was. Ctrl-C or SIGTERM stop it: requests under way are answered
+    first, and the data stay. A database that is marked production is asked about where the schema
+    would change or the demo be set up.
     """
     with answering(), Ending() as ending:
         try:
@@ -54,16 +71,31 @@ def up(
                 deployment = replace(
                     deployment, settings=replace(deployment.settings, processes=processes)
                 )
-            _run(deployment, port, ending, demo=demo)
+            _run(deployment, port, ending, confirm, demo=demo)
         except Told:
             console().print("Stopped.")
 
 
-def _run(deployment: Deployment, port: int, ending: Ending, *, demo: bool) -> None:
+def _run(deployment: Deployment, port: int, ending: Ending, confirm: str, *, demo: bool) -> None:
     require_free_port(HOST, port)
     with ExitStack() as stack:
         stack.callback(_leave, deployment, ending)
-        service = _prepare(deployment, ending, demo=demo)
+        cards, provider = None, None
+        if demo and not deployment.settings.stripe_api_key:
+            # It starts while the database does.
+            cards = stack.enter_context(LocalCardCompany(deployment, _say))
+        if demo and not deployment.settings.provider_url and deployment.settings.worker_jobs:
+            provider = stack.enter_context(LocalProviderOfUp(deployment, _say))
+        service = _prepare(deployment, ending, confirm, demo=demo)
+        if cards is not None:
+            with _step("The card company answers", "Waiting for the card company", ending):
+                service = cards.add_to(service)
+        if provider is not None:
+            from bursar.demo.first_pictures import order_first_pictures
+
+            with _step("The provider answers", "Waiting for the provider", ending):
+                service = provider.add_to(service)
+                order_first_pictures(service.database_url)
         if deployment.cluster is not None:
             stack.enter_context(Watch(deployment.cluster, _say))
         listen(
@@ -72,37 +104,73 @@ def _run(deployment: Deployment, port: int, ending: Ending, *, demo: bool) -> No
             port,
             ending,
             demo=demo,
-            on_ready=lambda address: _show_addresses(address, deployment, demo=demo),
+            on_ready=lambda address: _tell(address, deployment, cards, provider, demo=demo),
         )
         ending.stopping()
         _say("Stopping.")
 
 
-def _prepare(deployment: Deployment, ending: Ending, *, demo: bool) -> Settings:
+def _prepare(deployment: Deployment, ending: Ending, confirm: str, *, demo: bool) -> Settings:
     """Bring about all that the service needs, and return the settings to serve with."""
-    settings, cluster = deployment.settings, deployment.cluster
+    cluster = deployment.cluster
     secret = deployment.secret(make=True)
     if cluster is not None:
         with _step("PostgreSQL is running", "Starting PostgreSQL", ending):
             cluster.start()
             cluster.create_database(DATABASE)
     admin_url = deployment.url()
-    with _step("The schema is up to date", "Bringing the schema up to date", ending):
-        from bursar.ops import migrate
-
-        try:
-            migrate.apply_all(admin_url)
-        except migrate.MigrationError as error:
-            raise CommandError(str(error), exit_code_of(error)) from error
-    if demo:
-        with _step("The demo is set up", "Setting up the demo", ending):
-            from bursar.demo.seed import seed
-
-            seed(admin_url)
+    _set_up(admin_url, ending, confirm, demo=demo)
     service_url = _service_url(cluster, admin_url)
     # A line for each request is for those who ask for it; this one is watched by people.
     log_level = os.environ.get("BURSAR_LOG_LEVEL", "").strip() or "warning"
-    return replace(settings, database_url=service_url, jwt_secret=secret, log_level=log_level)
+    service = replace(
+        _believing_the_store(deployment),
+        database_url=service_url,
+        jwt_secret=secret,
+        log_level=log_level,
+    )
+    if cluster is not None and not service.watch_directory:
+        service = replace(service, watch_directory=str(cluster.place.data))
+    return with_spool(service, deployment.data)
+
+
+def _set_up(url: str, ending: Ending, confirm: str, *, demo: bool) -> None:
+    """Bring the schema up to date, and the demo in; where neither changes anything, ask nobody."""
+    from bursar.ops import migrate
+
+    planned = migrate.plan(url)
+    plan = [] if planned.empty else migration_views.plan_lines(planned)
+    plan += ["The demo's visitors, rewards and leads"] if demo else []
+    with _guarded(url, plan, confirm) if plan else nullcontext():
+        if not planned.empty:
+            demand_backup(url, Path(Settings.from_environment().backup_directory), plan=plan)
+        with _step("The schema is up to date", "Bringing the schema up to date", ending):
+            migrate.up(url, before_change=planned.refuse_more)
+        if demo:
+            with _step("The demo is set up", "Setting up the demo", ending):
+                from bursar.demo.seed import seed
+
+                seed(url)
+
+
+def _guarded(url: str, plan: list[str], confirm: str) -> AbstractContextManager[Operation]:
+    """Show the plan where somebody has to confirm it; elsewhere the steps tell what is done."""
+    with connect(url, "bursar up") as connection:
+        quiet = not is_production(connection)
+    return guarding(url, plan, confirm, as_json=quiet)
+
+
+def _believing_the_store(deployment: Deployment) -> Settings:
+    """Return the settings of a service that knows RevenueCat by something.
+
+    Where nothing was agreed upon, a header is made up, once, and kept in the data directory, mode
+    0600: for the pretend store of the demo, and for whoever tells RevenueCat's dashboard.
+    """
+    settings = deployment.settings
+    if settings.revenuecat_authorization or settings.revenuecat_signature_secret:
+        return settings
+    header = deployment.keep_secret(STORE_FILE, f"Bearer {secrets.token_urlsafe(32)}")
+    return replace(settings, revenuecat_authorization=header)
 
 
 def _service_url(cluster: Cluster | None, url: str) -> str:
@@ -137,15 +205,27 @@ def _say(sentence: str) -> None:
     console(stderr=True).print(sentence, style="dim", markup=False)
 
 
-def _show_addresses(address: str, deployment: Deployment, *, demo: bool) -> None:
-    """Say where everything is and what to type next; nothing secret."""
+def _tell(
+    address: str,
+    deployment: Deployment,
+    cards: LocalCardCompany | None,
+    provider: LocalProviderOfUp | None,
+    *,
+    demo: bool,
+) -> None:
+    """Say where everything is and what to type next, nothing secret; and tell the card company."""
+    if cards is not None:
+        cards.serve(address)
     command = _own_command()
     data = deployment.data
     where = "" if data == DEFAULT_DIRECTORY else f" --data {shlex.quote(str(data))}"
     # A database that the environment names is found there by every other command too.
     database = where if deployment.cluster is not None else ""
-    rows = [("Rewards", f"{address}/demo/rewards")] if demo else []
+    fronts = ("Rewards", "Marketplace", "Shop", "Studio", "Community") if demo else ()
+    rows = [(name, f"{address}/demo/{name.lower()}") for name in fronts]
     rows += [
+        ("Console", f"{address}/console"),
+        ("Its token", f"{command} token --role operator --sub {login_name()}{where}"),
         ("Try the API", f"{address}/docs"),
         ("OpenAPI", f"{address}/openapi.json"),
         ("Health", f"{address}/health"),
@@ -154,7 +234,10 @@ def _show_addresses(address: str, deployment: Deployment, *, demo: bool) -> None
         ("A token", f"{command} token --role service_role{where}"),
         ("A test", f"{command} race --url {address}{where}"),
     ]
-    lines = "\n".join(f"{name:<12} {value}" for name, value in rows)
+    rows += [("Card company (local)", cards.address)] if cards is not None else []
+    rows += [("Provider (local)", provider.address)] if provider is not None else []
+    width = max(len(name) for name, _ in rows)
+    lines = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
     out = console()
     out.print(f"\n[bold green]Bursar is up[/] at {address}\n")
     out.print(lines, markup=False)

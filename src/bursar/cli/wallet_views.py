@@ -33,6 +33,13 @@ def outcome_table(outcome: Outcome) -> Table:
     return _fields({name: getattr(outcome, name) for name in _OUTCOME})
 
 
+def outcome_sentence(done: Outcome) -> str:
+    """Return what a change came to in a sentence."""
+    again = ", as it was the first time" if done.replayed else ""
+    moved = f"Transaction {done.transaction_id}" if done.transaction_id else "Done"
+    return f"{moved}{again}; the balance is {done.balance}."
+
+
 def statement_table(entries: Sequence[Mapping[str, Any]]) -> Table:
     """Return entries, newest first, a line for each."""
     table = Table(title="Statement, newest first", title_justify="left")

@@ -38,11 +38,17 @@ class Verdict:
 
 @dataclass(slots=True)
 class Report:
-    """All verdicts of one audit: of one moment, `taken_at`, and in `seconds` from begin to end."""
+    """All verdicts of one audit: of one moment, `taken_at`, and in `seconds` from begin to end.
+
+    `covered` is the last seal there was then: its rows were all looked at, now or by the audit
+    whose `checkpoint` this one began behind. Both are None where there is none.
+    """
 
     verdicts: list[Verdict]
     taken_at: str
     seconds: float
+    checkpoint: int | None = None
+    covered: int | None = None
 
     @property
     def clean(self) -> bool:
@@ -55,12 +61,15 @@ class Report:
             "clean": self.clean,
             "taken_at": self.taken_at,
             "seconds": round(self.seconds, 3),
+            "checkpoint": self.checkpoint,
+            "covered": self.covered,
             "invariants": [
                 {
                     "name": verdict.invariant.name,
                     "promise": verdict.invariant.promise,
                     "sentence": verdict.invariant.sentence,
                     "meaning": verdict.invariant.meaning,
+                    "since": verdict.invariant.since,
                     "rows": verdict.rows,
                     "findings": verdict.findings,
                     "seconds": round(verdict.seconds, 3),

@@ -1,14 +1,13 @@
 """The audit from the snapshot to the report: pieces of work, shared by a few connections."""
 
-import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bursar.ops.audit.invariant import Invariant, load_invariants
 from bursar.ops.audit.report import Finding, Report, Verdict
+from bursar.ops.audit.side_by_side import work_side_by_side
 from bursar.ops.audit.snapshot import Snapshot, take_snapshot
 from bursar.settings import Settings
 
@@ -26,6 +25,30 @@ _BOUNDS = """
 """
 
 
+# A checkpoint of a seal that is not that seal any more is none.
+_MARKS = """
+    SELECT c.seal, c.to_id, c.keys_from, (SELECT max(s.number) FROM bursar.seal AS s)
+    FROM (SELECT 1) AS one
+    LEFT JOIN (
+        -- No transaction that writes a key is open for a day.
+        SELECT p.seal, s.to_id, (s.made_at - interval '1 day')::text AS keys_from
+        FROM bursar.seal_checkpoint AS p
+        JOIN bursar.seal AS s ON s.number = p.seal AND s.digest = p.digest
+        ORDER BY p.seal DESC LIMIT 1
+    ) AS c ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Where an incremental audit begins, and the last seal that there is."""
+
+    checkpoint: int | None = None
+    last_id: int | None = None
+    keys_from: str | None = None
+    covered: int | None = None
+
+
 @dataclass(slots=True)
 class _Piece:
     """One statement: an invariant over all rows or a slice of them, or the count of its rows."""
@@ -41,6 +64,7 @@ async def run_audit(
     settings: Settings,
     *,
     only: Sequence[str] = (),
+    incremental: bool = False,
     limit: int = 20,
     jobs: int = 2,
     on_piece: Callable[[int, int], None] = lambda done, pieces: None,
@@ -52,18 +76,36 @@ async def run_audit(
     every invariant at most `limit` findings are told, and all are counted. `on_piece` is called
     after each statement with how many are done and how many there are.
 
+    An `incremental` one looks only at what came behind the last checkpoint, where that is enough;
+    whatever lies before it is taken to be as it was then, which `verify_seals` proves.
+
     Raises `UnknownInvariant`, `NotInstalled`, `PartlyHidden`, and `psycopg.Error` for whatever the
     database says.
     """
     began = time.monotonic()
     invariants = load_invariants(only)
     async with take_snapshot(url, settings, jobs) as snapshot:
+        mark = await _marks(snapshot) if incremental else Marks()
+        if mark.last_id is not None and mark.keys_from is not None:
+            last_id, keys_from = mark.last_id, mark.keys_from
+            invariants = tuple(one.behind(last_id, keys_from) for one in invariants)
         verdicts = [
             Verdict(invariant) for invariant in invariants if await _applies(snapshot, invariant)
         ]
         pieces = await _pieces(snapshot, verdicts, limit)
-        await _work(snapshot, pieces, limit, on_piece)
-        return Report(verdicts, snapshot.taken_at, time.monotonic() - began)
+
+        async def work(place: int, piece: _Piece) -> None:
+            await _do(snapshot, place, piece, limit)
+
+        await work_side_by_side(len(snapshot.connections), pieces, work, on_piece)
+        seconds = time.monotonic() - began
+        return Report(verdicts, snapshot.taken_at, seconds, mark.checkpoint, mark.covered)
+
+
+async def _marks(snapshot: Snapshot) -> Marks:
+    if not (await snapshot.rows(0, "SELECT to_regclass('bursar.seal') IS NOT NULL", []))[0][0]:
+        return Marks()
+    return Marks(*(await snapshot.rows(0, _MARKS, []))[0])
 
 
 async def _applies(snapshot: Snapshot, invariant: Invariant) -> bool:
@@ -82,12 +124,16 @@ async def _pieces(snapshot: Snapshot, verdicts: Sequence[Verdict], limit: int) -
         invariant = verdict.invariant
         count = counts.setdefault(invariant.rows, _Piece(invariant.rows, []))
         count.counts_for.append(verdict)
+        begin = _FIRST if invariant.since is None else invariant.since + 1
         if invariant.sliced:
             sliced += [
-                _Piece(invariant.query, [limit, first, last], verdict) for first, last in ranges
+                _Piece(invariant.query, [limit, max(first, begin), last], verdict)
+                for first, last in ranges
+                if last >= begin
             ]
         else:
-            whole.append(_Piece(invariant.query, [limit], verdict))
+            behind = [] if "$2" not in invariant.query else [invariant.since]
+            whole.append(_Piece(invariant.query, [limit, *behind], verdict))
     return [*whole, *counts.values(), *sliced]
 
 
@@ -97,31 +143,6 @@ def slices(lowest: int | None, highest: int | None) -> list[tuple[int, int]]:
     step = max(_SLICE, (high - low) // _SLICES_MAX + 1)
     cuts = list(range(low + step, high + 1, step))
     return list(zip([_FIRST, *cuts], [*(cut - 1 for cut in cuts), _LAST], strict=True))
-
-
-async def _work(
-    snapshot: Snapshot,
-    pieces: Sequence[_Piece],
-    limit: int,
-    on_piece: Callable[[int, int], None],
-) -> None:
-    """Let every connection take the next piece when it is through with one."""
-    waiting = deque(pieces)
-    done = 0
-
-    async def work_on(place: int) -> None:
-        nonlocal done
-        while waiting:
-            await _do(snapshot, place, waiting.popleft(), limit)
-            done += 1
-            on_piece(done, len(pieces))
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for place in range(len(snapshot.connections)):
-                group.create_task(work_on(place))
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
 
 
 async def _do(snapshot: Snapshot, place: int, piece: _Piece, limit: int) -> None:

@@ -6,7 +6,16 @@ FROM pg_catalog.pg_class AS c
 WHERE (c.oid IN (to_regclass('bursar.asset'), to_regclass('bursar.wallet'),
         to_regclass('bursar.transaction'), to_regclass('bursar.entry'), to_regclass('bursar.hold'),
         to_regclass('bursar.idempotency'), to_regclass('bursar.external_reference'),
-        to_regclass('public.collected_rewards'))
+        to_regclass('bursar.inbox'), to_regclass('bursar.seal'), to_regclass('bursar.seal_block'),
+        to_regclass('bursar.seal_checkpoint'), to_regclass('public.collected_rewards'),
+        to_regclass('public.leads'), to_regclass('public.marketplace_purchases'),
+        to_regclass('public.marketplace_purchase_items'), to_regclass('public.card_payments'),
+        to_regclass('public.card_payouts'), to_regclass('public.card_refunds'),
+        to_regclass('public.audit_logs'), to_regclass('public.skus'),
+        to_regclass('public.audit_purchases'), to_regclass('public.purchase_claims'),
+        to_regclass('public.booster_changes'), to_regclass('public.purchase_transfers'),
+        to_regclass('public.claims_over_cap'), to_regclass('public.claim_queue'),
+        to_regclass('public.generation_jobs'), to_regclass('public.generation_deductions'))
     OR c.oid IN (SELECT store FROM bursar.asset))
 AND NOT (has_table_privilege(c.oid, 'SELECT') AND (NOT row_security_active(c.oid)
     OR (EXISTS (SELECT FROM pg_catalog.pg_policy AS p

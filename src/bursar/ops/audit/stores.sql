@@ -3,7 +3,8 @@
 -- that was replaced hides no wallet. Stores that do not exist are left out; guards_are_on names
 -- them. Columns: asset, owner_id, balance, held, seq, status.
 SELECT coalesce(string_agg(format(
-        'SELECT %L::text AS asset, %I::text AS owner_id, %I::bigint AS balance,'
+        'SELECT %L::text AS asset, %I::text COLLATE "default" AS owner_id,'
+        ' %I::bigint AS balance,'
         ' bursar_held AS held, bursar_seq AS seq, bursar_status AS status FROM %s',
         a.asset, a.owner_column, a.balance_column, a.store), ' UNION ALL ' ORDER BY a.asset)
     || ' UNION ALL ', '')

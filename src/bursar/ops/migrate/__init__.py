@@ -13,6 +13,7 @@ from bursar.ops.migrate.commands import (
     status,
     up,
     verify,
+    write_revisions,
 )
 from bursar.ops.migrate.errors import (
     Busy,
@@ -25,6 +26,7 @@ from bursar.ops.migrate.errors import (
 from bursar.ops.migrate.report import Report
 from bursar.ops.migrate.session import Limits, describe
 from bursar.ops.migrate.source import Source
+from bursar.ops.migrate.supabase_files import write_supabase_files
 
 __all__ = [
     "Busy",
@@ -45,4 +47,6 @@ __all__ = [
     "status",
     "up",
     "verify",
+    "write_revisions",
+    "write_supabase_files",
 ]

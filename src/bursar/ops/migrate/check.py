@@ -1,10 +1,15 @@
-"""Checks an installed schema: the files against the memory, and every `verify.sql` once more."""
+"""Checks an installed schema: the files against the memory, and every `verify.sql` once more.
+
+And what stands in the catalogue, one by one: what steps have apart from them, and the inventory.
+"""
 
 import time
 from dataclasses import dataclass
 
+from bursar.ops.migrate.apart import apart_of, complaint_of
 from bursar.ops.migrate.decide import find_problems, up_path
 from bursar.ops.migrate.errors import SqlFailed
+from bursar.ops.migrate.inventory import Fact, take_inventory
 from bursar.ops.migrate.session import Connection, Limits, connect, locked, retrying, run_file
 from bursar.ops.migrate.source import Source, Step
 from bursar.ops.migrate.standing import stand
@@ -32,14 +37,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Every check that was made, in order."""
+    """Every check that was made, in order, and everything that was looked at in the catalogue."""
 
     checks: tuple[Check, ...]
+    inventory: tuple[Fact, ...] = ()
 
     @property
     def holds(self) -> bool:
-        """Whether every check holds."""
-        return all(check.holds for check in self.checks)
+        """Whether every check holds, and nothing in the catalogue is wrong."""
+        return all(check.holds for check in self.checks) and not any(
+            fact.complaint for fact in self.inventory
+        )
 
 
 def check_all(url: str, source: Source, limits: Limits) -> Verification:
@@ -54,12 +62,16 @@ def check_all(url: str, source: Source, limits: Limits) -> Verification:
             state = read_state(connection)
             in_force = {step.name for step in state.steps}
             checks = _against_files(source, state)
-            checks += [
-                _run_verify(connection, step, limits)
-                for step in source.steps
-                if step.name in in_force
-            ]
-            return Verification(tuple(checks))
+            known = state.routines()
+            installed = Source(
+                tuple(step for step in source.steps if step.name in in_force),
+                tuple(routine for routine in source.routines if routine.path in known),
+            )
+            for step in installed.steps:
+                checks += [Check(one.path, complaint_of(connection, one)) for one in apart_of(step)]
+                checks.append(_run_verify(connection, step, limits))
+            inventory = take_inventory(connection, installed) if in_force else ()
+            return Verification(tuple(checks), inventory)
 
     return retrying(limits, run, time.sleep)
 
@@ -73,7 +85,7 @@ def _against_files(source: Source, state: State) -> list[Check]:
         path = up_path(step.name)
         if step.standing == "pending":
             checks.append(Check(path, "is not applied."))
-        elif step.standing != "left out":
+        elif step.standing not in {"contract", "left out"}:
             checks.append(Check(path, problems.get(path, "")))
     for routine in standing.routines:
         if routine.standing != "left out":

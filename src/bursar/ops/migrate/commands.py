@@ -6,13 +6,14 @@ repeated in what is returned or raised.
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from bursar.ops.migrate import alembic_bridge
 from bursar.ops.migrate.check import Verification, check_all
 from bursar.ops.migrate.decide import Plan
 from bursar.ops.migrate.decide_down import decide_down
-from bursar.ops.migrate.decide_up import decide_up
 from bursar.ops.migrate.go_down import go_down
-from bursar.ops.migrate.go_up import BeforeChange, go_up
+from bursar.ops.migrate.go_up import BeforeChange, go_up, plan_up
 from bursar.ops.migrate.offline import Part, write_parts
 from bursar.ops.migrate.report import Report
 from bursar.ops.migrate.session import Limits, connect, retrying, translated
@@ -24,9 +25,10 @@ from bursar.ops.migrate.state import read_state
 def apply_all(url: str, rooms: Sequence[str] | None = None) -> None:
     """Bring the database to the newest schema, with every room or with those named.
 
-    Does nothing where there is nothing to do. Raises `MigrationError`.
+    Contracts too: this is for databases beside which no older application runs. Does nothing where
+    there is nothing to do. Raises `MigrationError`.
     """
-    up(url, rooms=rooms)
+    up(url, rooms=rooms, contract=True)
 
 
 def plan(
@@ -34,6 +36,7 @@ def plan(
     *,
     to: int | None = None,
     rooms: Sequence[str] | None = None,
+    contract: bool = False,
     source: Source | None = None,
 ) -> Plan:
     """Return what `up` would do now, its problems included; nothing is changed.
@@ -42,7 +45,8 @@ def plan(
     """
     files = source or Source.load()
     with connect(url) as connection, translated("the migrations' memory"):
-        return decide_up(files, read_state(connection), to=to, rooms=rooms)
+        state = read_state(connection)
+        return plan_up(connection, files, state, to=to, rooms=rooms, contract=contract)
 
 
 def plan_down(url: str, *, to: int | None = None, source: Source | None = None) -> Plan:
@@ -57,14 +61,18 @@ def up(
     *,
     to: int | None = None,
     rooms: Sequence[str] | None = None,
+    contract: bool = False,
     source: Source | None = None,
     limits: Limits | None = None,
     before_change: BeforeChange | None = None,
 ) -> Report:
     """Apply every pending step up to number `to`, and the routines that need it, and verify.
 
-    `before_change` is called with the plan under the lock before anything is changed, and refuses
-    the run by raising. Raises `MigrationError`, and then nothing of the failing transaction stays.
+    Contracts wait for a run with `contract`. What runs apart from the transaction, indexes that are
+    built beside the traffic, comes after it: where that fails the rest stays, and the next run
+    takes it up. `before_change` is called with the plan under the lock before anything is changed,
+    and refuses the run by raising. Raises `MigrationError`, and then nothing of the failing
+    transaction stays.
     """
     files = source or Source.load()
     report = Report("up")
@@ -72,7 +80,14 @@ def up(
         report,
         limits or Limits(),
         lambda within: go_up(
-            url, files, report, to=to, rooms=rooms, limits=within, before_change=before_change
+            url,
+            files,
+            report,
+            to=to,
+            rooms=rooms,
+            contract=contract,
+            limits=within,
+            before_change=before_change,
         ),
     )
 
@@ -122,13 +137,30 @@ def offline_sql(
     after: int = 0,
     to: int | None = None,
     rooms: Sequence[str] | None = None,
+    contract: bool = False,
+    one_transaction: bool = False,
     source: Source | None = None,
 ) -> tuple[Part, ...]:
     """Return all SQL of `up` from step `after` on, in numbered parts, without a database.
 
-    The parts record what they do, so that a later `status` is true. Raises `SourceInvalid`.
+    The parts record what they do, so that a later `status` is true. With `one_transaction` each of
+    them may be put into a transaction, as editors do. Raises `SourceInvalid`.
     """
-    return write_parts(source or Source.load(), after=after, to=to, rooms=rooms)
+    return write_parts(
+        source or Source.load(),
+        after=after,
+        to=to,
+        rooms=rooms,
+        contract=contract,
+        one_transaction=one_transaction,
+    )
+
+
+def write_revisions(
+    directory: Path, *, rooms: Sequence[str] | None = None, source: Source | None = None
+) -> list[Path]:
+    """Write the revisions of Alembic that a directory lacks, and return their files."""
+    return alembic_bridge.write_revisions(source or Source.load(), directory, rooms)
 
 
 def _timed(report: Report, limits: Limits, run: Callable[[Limits], None]) -> Report:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bursar.ops.migrate.errors import SourceDiffers
+from bursar.ops.migrate.apart import Apart
+from bursar.ops.migrate.errors import MigrationError, SourceDiffers
 from bursar.ops.migrate.source import Routine, Source, Step
 from bursar.ops.migrate.state import State
 
@@ -29,7 +30,9 @@ class PlannedRoutine:
 class Plan:
     """Everything a run would do, in order: steps, routines, what is forgotten, what is verified.
 
-    `waiting` routines are left alone because a later step of their room is not wanted yet.
+    `apart` is done after the transaction, beside the traffic. `held` steps are contracts, which
+    wait to be asked for, and what comes after them in their rooms. `waiting` routines are left
+    alone because a later step of their room is not wanted yet.
     `chosen_rooms` is what later runs will keep to; `None` means every room there is.
     """
 
@@ -39,6 +42,8 @@ class Plan:
     steps: tuple[Step, ...] = ()
     routines: tuple[PlannedRoutine, ...] = ()
     forgotten: tuple[str, ...] = ()
+    apart: tuple[Apart, ...] = ()
+    held: tuple[Step, ...] = ()
     waiting: tuple[str, ...] = ()
     verified: tuple[Step, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -47,7 +52,25 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.steps or self.routines or self.forgotten)
+        return not (self.in_transaction or self.apart)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there is anything to do in a transaction."""
+        return bool(self.steps or self.routines or self.forgotten)
+
+    def refuse_more(self, now: "Plan") -> None:
+        """Raise `MigrationError` when `now` would do something that this plan does not show."""
+        more = now._work() - self._work()
+        if more:
+            raise MigrationError(
+                f"The plan changed meanwhile ({', '.join(sorted(more))}); look at it again."
+            )
+
+    def _work(self) -> set[str]:
+        steps = {step.path(self.direction) for step in self.steps}
+        routines = {item.routine.path for item in self.routines}
+        return steps | routines | set(self.forgotten) | {one.target for one in self.apart}
 
     def refuse_problems(self) -> None:
         """Raise `SourceDiffers` that names every problem, if there is one."""

@@ -50,12 +50,11 @@ def decide_down(source: Source, state: State, *, to: int | None = None) -> Plan:
             },
         ),
         tuple(path for path in current if path not in target),
-        (),
-        tuple(
+        verified=tuple(
             step for step in (source.step(step.number) for step in remaining) if step is not None
         ),
-        problems,
-        notes,
+        problems=problems,
+        notes=notes,
     )
 
 

@@ -2,34 +2,49 @@
 
 A routine is applied when its text is new or changed, when a step of its room runs, or when a file
 that it requires is applied.
+
+A step that is a contract removes what an older application still needs, so it waits until it is
+asked for, unless its room is only now being installed. What comes after it in its room waits too.
 """
 
 from collections.abc import Sequence
 
 from bursar.ops.migrate.decide import Plan, PlannedRoutine, Problem, find_problems, spread
 from bursar.ops.migrate.errors import SourceInvalid
-from bursar.ops.migrate.source import LEDGER, Source, Step, room_rank
+from bursar.ops.migrate.source import Source, Step, room_rank
 from bursar.ops.migrate.state import State
 
 
 def decide_up(
-    source: Source, state: State, *, to: int | None = None, rooms: Sequence[str] | None = None
+    source: Source,
+    state: State,
+    *,
+    to: int | None = None,
+    rooms: Sequence[str] | None = None,
+    contract: bool = False,
 ) -> Plan:
     """Decide which steps up to number `to` and which routines are to be applied.
 
-    `rooms` limits the run to these and the ledger; `None` keeps the choice made last time, at
-    first all. A room that is installed stays in step with the ledger even when it is not named.
-    Raises `SourceInvalid` when `to` or a room does not exist.
+    `rooms` limits the run to these and to what cannot be left out; `None` keeps the choice made
+    last time, at first all. A room that is installed stays in step with the ledger even when it is
+    not named. `contract` runs contracts as well. Raises `SourceInvalid` when `to` or a room does
+    not exist.
     """
     chosen = _chosen(source, state, rooms)
-    wanted = set(source.rooms) if chosen is None else {LEDGER, *chosen, *state.rooms}
+    wanted = set(source.rooms) if chosen is None else {*source.always, *chosen, *state.rooms}
     limited = source.limited_to(wanted)
     if to is not None and source.step(to) is None:
         raise SourceInvalid(f"There is no step {to:04d}.")
     applied = {step.number for step in state.steps}
     pending = [step for step in limited.steps if step.number not in applied]
-    steps = [step for step in pending if to is None or step.number <= to]
-    later = {step.room: step for step in reversed(pending) if step not in steps}
+    held = () if contract else _held(pending, state)
+    steps = [step for step in pending if (to is None or step.number <= to) and step not in held]
+    # The routines of a release work on both sides of its contract, so they do not wait for it.
+    later = {
+        step.room: step
+        for step in reversed(pending)
+        if step not in steps and not (step in held and step.is_contract)
+    }
     routines, waiting = _routines_up(limited, state, steps, later)
     present = {routine.path for routine in limited.routines}
     forgotten = tuple(
@@ -43,13 +58,14 @@ def decide_up(
         tuple(steps),
         routines,
         forgotten,
-        waiting,
-        tuple(
+        held=tuple(step for step in held if to is None or step.number <= to),
+        waiting=waiting,
+        verified=tuple(
             step
             for step in limited.steps
             if step.room in touched and (step.number in applied or step in steps)
         ),
-        find_problems(source, state) + _out_of_order(state, steps),
+        problems=find_problems(source, state) + _out_of_order(state, steps),
     )
 
 
@@ -61,8 +77,18 @@ def _chosen(source: Source, state: State, rooms: Sequence[str] | None) -> tuple[
         raise SourceInvalid(
             f"There is no room {', '.join(unknown)}; there are {', '.join(source.rooms)}."
         )
-    chosen = tuple(sorted({*rooms, LEDGER}, key=room_rank))
+    chosen = tuple(sorted({*rooms, *source.always}, key=room_rank))
     return None if chosen == source.rooms else chosen
+
+
+def _held(pending: Sequence[Step], state: State) -> tuple[Step, ...]:
+    """Return the contracts among `pending` that have to be asked for, and what follows them."""
+    held: list[Step] = []
+    for step in pending:
+        behind = any(before.room == step.room for before in held)
+        if behind or (step.is_contract and step.room in state.rooms):
+            held.append(step)
+    return tuple(held)
 
 
 def _out_of_order(state: State, steps: Sequence[Step]) -> tuple[Problem, ...]:

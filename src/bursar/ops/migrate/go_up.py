@@ -2,10 +2,13 @@
 
 All of it is one transaction. Only a step with `-- transaction: none` splits it: what comes before
 such a step is committed first, and its statements run one by one, so they must bear repetition.
+What steps have in `concurrent.sql` comes after the transaction, beside the traffic.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from bursar.ops.migrate.apart import carry_out, missing
 from bursar.ops.migrate.decide import Plan
 from bursar.ops.migrate.decide_up import decide_up
 from bursar.ops.migrate.report import Report
@@ -32,6 +35,7 @@ def go_up(
     *,
     to: int | None,
     rooms: Sequence[str] | None,
+    contract: bool,
     limits: Limits,
     before_change: BeforeChange | None,
 ) -> None:
@@ -42,19 +46,38 @@ def go_up(
             done = Report("up")
             with locked(connection, limits):
                 state = read_state(connection)
-                plan = decide_up(source, state, to=to, rooms=rooms)
+                plan = plan_up(connection, source, state, to=to, rooms=rooms, contract=contract)
                 plan.refuse_problems()
                 if before_change is not None and not plan.empty and not asked:
                     before_change(plan)
                     asked = True
                 alone = next((step for step in plan.steps if not step.transactional), None)
-                if not plan.empty or plan.chosen_rooms != state.chosen_rooms:
+                if plan.in_transaction or plan.chosen_rooms != state.chosen_rooms:
                     _in_transaction(connection, plan, alone, state, done, limits)
             report.add(done)
             if alone is None:
-                return
+                break
             with locked(connection, limits):
                 _outside(connection, url, source, alone, plan, limits, report)
+        if plan.apart:
+            with locked(connection, limits), connect(url) as beside:
+                report.apart += carry_out(beside, plan.apart, limits)
+
+
+def plan_up(
+    connection: Connection,
+    source: Source,
+    state: State,
+    *,
+    to: int | None,
+    rooms: Sequence[str] | None,
+    contract: bool,
+) -> Plan:
+    """Decide the way up from the files and the memory, and from the catalogue what runs apart."""
+    plan = decide_up(source, state, to=to, rooms=rooms, contract=contract)
+    names = {one.name for one in state.steps} | {step.name for step in plan.steps}
+    wanted = [step for step in source.steps if step.name in names]
+    return replace(plan, apart=missing(connection, wanted))
 
 
 def apply_routines(

@@ -7,7 +7,6 @@ migrations give the same file on every machine.
 
 import argparse
 import difflib
-import os
 import re
 import subprocess
 import sys
@@ -15,10 +14,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
-
 from bursar.db.embedded import Cluster
 from bursar.db.fault import ClusterError
+from bursar.db.libpq import libpq_environment
 from bursar.db.scratch import ScratchDatabase, scratch_database
 from bursar.ops.migrate.commands import apply_all
 from bursar.ops.migrate.errors import MigrationError
@@ -32,13 +30,6 @@ _HEADER = (
 # Lines that differ from one dump or one server to the next and say nothing about the schema.
 _NOISE = re.compile(r"(\\(un)?restrict .*|-- Dumped (from|by) .*|SET transaction_timeout = 0;)\n")
 _DUMP_SECONDS = 60
-_VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-}
 
 
 def built_schema(cluster: Cluster) -> str:
@@ -57,11 +48,7 @@ def dump_schema(database: ScratchDatabase) -> str:
         *(str(database.cluster.binary("pg_dump")), "--schema-only", "--no-owner"),
         *("--no-tablespaces", "--lock-wait-timeout=5s"),
     ]
-    # By environment, because every user of the machine may read a command line.
-    environment = {
-        **os.environ,
-        **{_VARIABLES[name]: str(part) for name, part in conninfo_to_dict(database.url).items()},
-    }
+    environment = libpq_environment(database.url)
     try:
         dumped = subprocess.run(  # noqa: S603 - the program of our own cluster
             command,

@@ -4,21 +4,28 @@ Every part is a transaction of its own that checks that the part before it was r
 and records it, so a part may be pasted alone and a later `status` is true.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import groupby
 
+from bursar.ops.migrate.apart import apart_of
 from bursar.ops.migrate.decide import Plan
 from bursar.ops.migrate.decide_up import decide_up
 from bursar.ops.migrate.errors import SourceInvalid
+from bursar.ops.migrate.pieces import (
+    apply_routine,
+    begin_release,
+    closed,
+    record_step,
+    with_limits,
+)
 from bursar.ops.migrate.session import LOCK_KEY, Limits
 from bursar.ops.migrate.source import Routine, Source, Step
 from bursar.ops.migrate.state import BOOKKEEPING, AppliedStep, State
 
-_RELEASE = "(SELECT max(release) FROM bursar_meta.release)"
-_MILLISECONDS = "(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::bigint"
+# Each text is in a piece twice, to be run and to be remembered. Supabase's CLI reads statements of
+# at most 256 kB, its editor takes less than a megabyte at a time.
+_PIECE_CHARACTERS = 90_000
 _EXPECT_PRESENT = """\
     IF (SELECT count(*) FROM bursar_meta.step WHERE number IN ({numbers})) < {count} THEN
         RAISE EXCEPTION 'An earlier step is missing; run the parts in order.';
@@ -41,23 +48,38 @@ class Part:
 
 
 def write_parts(
-    source: Source, *, after: int = 0, to: int | None = None, rooms: Sequence[str] | None = None
+    source: Source,
+    *,
+    after: int = 0,
+    to: int | None = None,
+    rooms: Sequence[str] | None = None,
+    contract: bool = False,
+    one_transaction: bool = False,
 ) -> tuple[Part, ...]:
     """Return the SQL that brings a database from step `after` to step `to`, by default all of it.
 
-    Every routine is included, because what is in force is not known here. Raises `SourceInvalid`.
+    Every routine is included, because what is in force is not known here. Contracts of rooms that
+    are in force already are left out unless `contract`. With `one_transaction` what would run apart
+    is written so that an editor may put it into a transaction. Raises `SourceInvalid`.
     """
     if after and source.step(after) is None:
         raise SourceInvalid(f"There is no step {after:04d}.")
     kept = source if rooms is None else source.limited_to(rooms)
     before = [step for step in kept.steps if step.number <= after]
-    plan = decide_up(source, _as_if_applied(before), to=to, rooms=rooms)
+    plan = decide_up(source, _as_if_applied(before), to=to, rooms=rooms, contract=contract)
     pieces = [("the runner's memory and the start of a release", _start(plan, before))]
     for step in plan.steps:
         pieces.append((f"step {step.name}", _step(step, before)))
         before.append(step)
     for room, group in groupby((item.routine for item in plan.routines), lambda item: item.room):
-        pieces.append((f"routines of {room}", _routines(list(group), before)))
+        pieces += [
+            (f"routines of {room}", _routines(some, before)) for some in _in_pieces(list(group))
+        ]
+    for one in (one for step in plan.steps for one in apart_of(step)):
+        if one_transaction:
+            pieces.append((one.title, _transaction(_expect(before), one.in_transaction)))
+        else:
+            pieces.append((f"{one.title}, alone and in no transaction", f"{one.statement};\n"))
     pieces.append(("verification, which changes nothing", _verification(plan, before)))
     return tuple(
         Part(number, title, f"-- Part {number} of {len(pieces)}: {title}.\n{sql}")
@@ -74,48 +96,41 @@ def _as_if_applied(steps: Sequence[Step]) -> State:
     )
 
 
+def _in_pieces(routines: Sequence[Routine]) -> list[list[Routine]]:
+    """Cut routines into pieces of a size that editors take; a single one may be larger."""
+    pieces: list[list[Routine]] = [[]]
+    size = 0
+    for routine in routines:
+        if pieces[-1] and size + len(routine.text) > _PIECE_CHARACTERS:
+            pieces.append([])
+            size = 0
+        pieces[-1].append(routine)
+        size += len(routine.text)
+    return pieces
+
+
 def _start(plan: Plan, before: Sequence[Step]) -> str:
-    chosen = "NULL"
-    if plan.chosen_rooms is not None:
-        chosen = "ARRAY[" + ", ".join(f"'{room}'" for room in plan.chosen_rooms) + "]"
     return _transaction(
-        _sql(BOOKKEEPING.read_text("utf-8")),
+        closed(BOOKKEEPING.read_text("utf-8")),
         _expect(before, missing=plan.steps),
-        "INSERT INTO bursar_meta.release (release, direction, rooms, bursar_version)\n"
-        f"SELECT coalesce(max(release), 0) + 1, 'up', {chosen}, '{metadata.version('bursar')}'\n"
-        "FROM bursar_meta.release;",
+        begin_release("up", plan.chosen_rooms),
     )
 
 
 def _step(step: Step, before: Sequence[Step]) -> str:
-    record = (
-        "INSERT INTO bursar_meta.step (number, name, room, checksum, release, duration_ms)\n"
-        f"VALUES ({step.number}, '{step.name}', '{step.room}', '{step.checksum}',\n"
-        f"    {_RELEASE},\n    {_MILLISECONDS});"
-    )
     expect = _expect(before, missing=[step])
     if step.transactional:
-        return _transaction(expect, _sql(step.up), record)
+        return _transaction(expect, closed(step.up), record_step(step))
     note = "-- No transaction here: an editor that makes one must be given each statement alone."
-    return "\n\n".join([note, expect, _sql(step.up), record]) + "\n"
+    return "\n\n".join([note, expect, closed(step.up), record_step(step)]) + "\n"
 
 
 def _routines(routines: Sequence[Routine], before: Sequence[Step]) -> str:
-    pieces = [_expect(before)]
-    for routine in routines:
-        pieces += [
-            f"-- {routine.path}\n{Limits().statements};\n{_sql(routine.text)}",
-            "INSERT INTO bursar_meta.routine (path, release, checksum, text)\n"
-            f"VALUES ('{routine.path}', {_RELEASE},\n"
-            f"    '{routine.checksum}',\n    {_quoted(routine.text)})\n"
-            "ON CONFLICT (path, release) DO UPDATE\n"
-            "SET checksum = excluded.checksum, text = excluded.text;",
-        ]
-    return _transaction(*pieces)
+    return _transaction(_expect(before), *(apply_routine(routine) for routine in routines))
 
 
 def _verification(plan: Plan, before: Sequence[Step]) -> str:
-    pieces = [f"{Limits().statements};\n{_sql(step.verify)}" for step in plan.verified]
+    pieces = [with_limits(step.path("verify"), step.verify) for step in plan.verified]
     return _transaction(_expect(before), *pieces)
 
 
@@ -138,17 +153,3 @@ def _numbers(steps: Sequence[Step]) -> str:
 def _transaction(*pieces: str) -> str:
     start = f"BEGIN;\n{Limits().statements};\nSELECT pg_catalog.pg_advisory_xact_lock({LOCK_KEY});"
     return "\n\n".join([start, *pieces, "COMMIT;"]) + "\n"
-
-
-def _sql(text: str) -> str:
-    """Return `text` so that another statement may follow."""
-    stripped = text.rstrip()
-    return stripped if stripped.endswith(";") else f"{stripped}\n;"
-
-
-def _quoted(text: str) -> str:
-    """Return `text` as a dollar-quoted literal, with a tag that it does not contain."""
-    tag = "text"
-    while re.search(rf"\${tag}\$", text):
-        tag += "_"
-    return f"${tag}${text}${tag}$"

@@ -27,19 +27,21 @@ class Report:
     steps: list[StepRun] = field(default_factory=list)
     routines: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
     duration_ms: int = 0
 
     @property
     def changed(self) -> bool:
         """Whether the run changed anything."""
-        return bool(self.steps or self.routines or self.forgotten)
+        return bool(self.steps or self.routines or self.forgotten or self.apart)
 
     def add(self, other: "Report") -> None:
         """Add what a committed transaction did."""
         self.steps += other.steps
         self.routines += other.routines
         self.forgotten += other.forgotten
+        self.apart += other.apart
         self.verified += other.verified
 
     def add_step(self, step: Step, duration_ms: int) -> None:

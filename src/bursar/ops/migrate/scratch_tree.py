@@ -11,10 +11,14 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def step(self, name: str, up: str, down: str = "", verify: str = "") -> None:
-        """Write the three files of the step called `name`, such as `0001_ledger`."""
+    def step(
+        self, name: str, up: str, down: str = "", verify: str = "", concurrent: str = ""
+    ) -> None:
+        """Write the files of the step called `name`, such as `0001_ledger`."""
         for part, text in (("up", up), ("down", down), ("verify", verify)):
             self.write(f"migrations/{name}/{part}.sql", text)
+        if concurrent:
+            self.write(f"migrations/{name}/concurrent.sql", concurrent)
 
     def write(self, path: str, text: str) -> None:
         """Write `text` to the file at `path` below the root."""

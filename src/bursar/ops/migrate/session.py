@@ -62,8 +62,8 @@ class Conflict(MigrationError):
 
 
 @contextmanager
-def connect(url: str) -> Iterator[Connection]:
-    """Open one connection to `url` for the length of a block.
+def connect(url: str, application: str = "bursar migrate") -> Iterator[Connection]:
+    """Open one connection to `url` for the length of a block; `application` is its name there.
 
     Raises `NotReached` when that fails or the connection is lost, without repeating the URL.
     """
@@ -79,7 +79,7 @@ def connect(url: str) -> Iterator[Connection]:
             prepare_threshold=None,
             connect_timeout=10,
             client_encoding="utf8",
-            application_name="bursar migrate",
+            application_name=application,
         )
     except psycopg.OperationalError as error:
         raise NotReached(f"The database cannot be reached: {error}".strip()) from None
@@ -129,15 +129,20 @@ def run_file(connection: Connection, path: str, text: str, limits: Limits) -> in
     return round((time.monotonic() - started) * 1000)
 
 
-def run_alone(connection: Connection, path: str, statement: str, limits: Limits) -> int:
+def run_alone(
+    connection: Connection, path: str, statement: str, limits: Limits, *, patient: bool = False
+) -> int:
     """Run one statement outside any transaction, as index builds may; return milliseconds.
 
     There is no time limit on the statement, because such a statement blocks nobody; the limit on
-    waiting for locks stays.
+    waiting for locks stays. A `patient` one waits for older transactions as long as for another
+    run: nobody but a change of the same table queues behind it.
     """
     started = time.monotonic()
+    wait_ms = limits.runner_wait_ms if patient else limits.lock_timeout_ms
     with translated(path):
-        _execute(connection, f"SET lock_timeout = {limits.lock_timeout_ms}")
+        _execute(connection, f"SET lock_timeout = {wait_ms}")
+        _execute(connection, "SET statement_timeout = 0")
         _execute(connection, statement)
     return round((time.monotonic() - started) * 1000)
 

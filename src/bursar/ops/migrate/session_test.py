@@ -11,6 +11,7 @@ from bursar.ops import migrate
 from bursar.ops.migrate.decide import Plan
 from bursar.ops.migrate.scratch_tree import Tree
 from bursar.ops.migrate.session import LOCK_KEY
+from tests.patience import PATIENCE_SECONDS
 
 QUICK = migrate.Limits(lock_timeout_ms=100, runner_wait_ms=300, attempts=2, backoff_ms=10)
 
@@ -48,7 +49,7 @@ def test_of_two_runs_at_once_one_applies_and_the_other_finds_nothing_to_do(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
 
     assert sorted(report.changed for report in reports) == [False, True]
 

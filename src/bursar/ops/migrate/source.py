@@ -1,8 +1,9 @@
 """The migration files as data: numbered steps that run once, routines that follow their text.
 
-A step is a folder `migrations/NNNN_<room>[_detail]` with `up.sql`, `down.sql` and `verify.sql`. A
-routine is a file `<room>/<name>.sql` that may be applied any number of times. A room is the ledger
-or an app on it; a room exists when a step names it.
+A step is a folder `migrations/NNNN_<room>[_detail]` with `up.sql`, `down.sql` and `verify.sql`, and
+perhaps `concurrent.sql`, for what is done beside the traffic after the step (`apart.py`). A routine
+is a file `<room>/<name>.sql` that may be applied any number of times. A room is the ledger or an
+app on it; a room exists when a step names it.
 """
 
 import hashlib
@@ -16,9 +17,12 @@ from bursar.ops.migrate.errors import SourceInvalid
 from bursar.ops.migrate.order import in_order
 
 LEDGER = "ledger"
+# No database is without these, whichever apps it has: the ledger, and what operators need.
+_ALWAYS = {LEDGER, "ops", "adoption"}
 _STEP_NAME = re.compile(r"(?P<number>\d{4})_(?P<room>[a-z]+)(_[a-z0-9_]+)?")
 _REQUIRES = re.compile(r"^--\s*requires\b(?P<rest>.*)$", re.MULTILINE)
 _REQUIRED = re.compile(r":\s*(?P<path>[a-z]+/[a-z0-9_]+\.sql)\s*")
+_CONTRACT = re.compile(r"^--\s*bursar:\s*contract\s*$", re.MULTILINE)
 _NO_TRANSACTION = re.compile(r"^--\s*transaction:\s*none\s*$", re.MULTILINE)
 
 
@@ -29,7 +33,7 @@ def checksum_of(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One numbered step. Only `up` is checksummed.
+    """One numbered step. Only `up` is checksummed, and `concurrent`, which belongs to it.
 
     `down` and `verify` leave nothing behind, so they may be corrected after a release; `up` may
     not, because databases that ran the old text would differ from those that ran the new one.
@@ -41,11 +45,20 @@ class Step:
     up: str
     down: str
     verify: str
+    concurrent: str = ""
 
     @property
     def checksum(self) -> str:
-        """The sha256 of the text that runs once."""
-        return checksum_of(self.up)
+        """The sha256 of the text that runs once, with that of `concurrent.sql` where there is one.
+
+        An index that stands by another definition would otherwise be taken for this one.
+        """
+        return checksum_of(self.up + self.concurrent)
+
+    @property
+    def is_contract(self) -> bool:
+        """Whether it removes what an older application still needs (`-- bursar: contract`)."""
+        return bool(_CONTRACT.search(self.up))
 
     @property
     def transactional(self) -> bool:
@@ -104,12 +117,17 @@ class Source:
         """Every room, the ledger first."""
         return tuple(sorted({step.room for step in self.steps} | {LEDGER}, key=room_rank))
 
+    @property
+    def always(self) -> frozenset[str]:
+        """The rooms that cannot be left out."""
+        return frozenset(_ALWAYS.intersection(self.rooms))
+
     def limited_to(self, rooms: Iterable[str]) -> "Source":
-        """Return the part of this source that belongs to `rooms` and to the ledger.
+        """Return the part of this source that belongs to `rooms`, and what cannot be left out.
 
         Raises `SourceInvalid` when a file that is kept requires one that is not.
         """
-        kept = {*rooms, LEDGER}
+        kept = {*rooms, *self.always}
         return Source(
             tuple(step for step in self.steps if step.room in kept),
             sort_routines([routine for routine in self.routines if routine.room in kept]),
@@ -171,7 +189,9 @@ def _load_steps(base: Path) -> tuple[Step, ...]:
                 f"migrations/{steps[number].name} and migrations/{entry.name} have one number."
             )
         up, down, verify = (_part(entry, part) for part in ("up", "down", "verify"))
-        steps[number] = Step(number, entry.name, name["room"], up, down, verify)
+        apart = entry / "concurrent.sql"
+        concurrent = apart.read_text("utf-8") if apart.is_file() else ""
+        steps[number] = Step(number, entry.name, name["room"], up, down, verify, concurrent)
     return tuple(steps[number] for number in sorted(steps))
 
 

@@ -1,5 +1,6 @@
 """Where every step and routine stands, as data; the command line renders it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +9,7 @@ from bursar.ops.migrate.decide_up import decide_up
 from bursar.ops.migrate.source import LEDGER, Source
 from bursar.ops.migrate.state import State
 
-StepStanding = Literal["applied", "pending", "left out", "edited", "unknown"]
+StepStanding = Literal["applied", "pending", "contract", "left out", "edited", "unknown"]
 RoutineStanding = Literal["current", "new", "changed", "removed", "left out"]
 
 
@@ -44,19 +45,29 @@ class Status:
 
     @property
     def up_to_date(self) -> bool:
-        """Whether everything chosen is in force with the text of its file."""
-        return all(step.standing in {"applied", "left out"} for step in self.steps) and all(
-            routine.standing in {"current", "left out"} for routine in self.routines
-        )
+        """Whether everything chosen is in force with the text of its file.
+
+        A contract may wait for as long as an older application runs.
+        """
+        return all(
+            step.standing in {"applied", "contract", "left out"} for step in self.steps
+        ) and all(routine.standing in {"current", "left out"} for routine in self.routines)
 
 
 def stand(source: Source, state: State) -> Status:
     """Compare the files with the memory."""
-    rooms = decide_up(source, state).rooms
-    return Status(rooms, _steps(source, state, rooms), _routines(source, state, rooms))
+    plan = decide_up(source, state)
+    contracts = {step.name for step in plan.held if step.is_contract}
+    return Status(
+        plan.rooms,
+        _steps(source, state, plan.rooms, contracts),
+        _routines(source, state, plan.rooms),
+    )
 
 
-def _steps(source: Source, state: State, rooms: tuple[str, ...]) -> tuple[StepStatus, ...]:
+def _steps(
+    source: Source, state: State, rooms: tuple[str, ...], contracts: Collection[str]
+) -> tuple[StepStatus, ...]:
     troubled = {problem.path for problem in find_problems(source, state)}
     steps = []
     for applied in state.steps:
@@ -79,10 +90,9 @@ def _steps(source: Source, state: State, rooms: tuple[str, ...]) -> tuple[StepSt
     known = {applied.name for applied in state.steps}
     for step in source.steps:
         if step.name not in known:
-            out = step.room not in rooms
-            steps.append(
-                StepStatus(step.number, step.name, step.room, "left out" if out else "pending")
-            )
+            waits: StepStanding = "contract" if step.name in contracts else "pending"
+            standing = "left out" if step.room not in rooms else waits
+            steps.append(StepStatus(step.number, step.name, step.room, standing))
     return tuple(sorted(steps, key=lambda step: (step.number, step.name)))
 
 

@@ -13,7 +13,8 @@ class Finding:
 
     `answers` counts the answers by their code, "done" for a success. `broken` says in a sentence
     each promise that did not hold, the first 20 of `broken_count`. `unanswered` counts requests
-    that got no answer within every try: nothing can be said about those.
+    that got no answer within every try: nothing can be said about those. `seconds` is how long all
+    rounds took.
     """
 
     scenario: str
@@ -24,6 +25,7 @@ class Finding:
     broken_count: int = 0
     unanswered: int = 0
     retries: int = 0
+    seconds: float = 0.0
     milliseconds: list[float] = field(default_factory=list)
 
     def expect(self, holds: bool, sentence: str) -> None:
@@ -50,16 +52,22 @@ class Finding:
         data = asdict(self)
         del data["milliseconds"]
         data["answers"] = dict(self.answers)
+        data["seconds"] = round(self.seconds, 3)
         times = {f"p{round(share * 100)}_ms": self.percentile(share) for share in (0.5, 0.95, 0.99)}
         return {**data, **times, "decided": self.decided}
 
 
 @dataclass(slots=True)
 class Verdict:
-    """The findings, and what could not be cleaned up afterwards, each in a sentence."""
+    """The findings, and what became of what was made for them.
+
+    `left_behind` says in a sentence each what could not be cleaned up; `stays` says what is there
+    by design, because nothing of a ledger is ever removed.
+    """
 
     findings: list[Finding]
     left_behind: list[str]
+    stays: str = ""
     seconds: float = 0.0
 
     @property
@@ -76,4 +84,5 @@ class Verdict:
             "seconds": round(self.seconds, 2),
             "findings": [finding.as_data() for finding in self.findings],
             "left_behind": self.left_behind,
+            "stays": self.stays,
         }

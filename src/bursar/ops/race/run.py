@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+from bursar.ops.race.clean import Cleaned, clean
 from bursar.ops.race.judge import Finding, Verdict
 from bursar.ops.race.scenarios import (
     Explained,
@@ -13,12 +14,12 @@ from bursar.ops.race.scenarios import (
     Scenario,
     Stage,
     TwoWindows,
+    play,
 )
-from bursar.ops.race.storefront import StoreFront, Unreachable
+from bursar.ops.race.storefront import StoreFront
 
 # The scenarios with many buyers weigh as much as that many rounds of two windows.
 _ROUNDS_PER_CROWD = 10
-_CLEANING_SECONDS = 30.0
 _LAST_ROUND_SECONDS = 20.0
 
 
@@ -34,7 +35,8 @@ async def run_race(
     """Race against the deployment at `url` and return the verdict.
 
     `token` must be of the service role. Owners and rewards are made for the race; afterwards
-    the rewards are off sale and the balances taken back by corrections. `buyers` call at once.
+    the rewards are off sale, the balances taken back by corrections and the wallets closed.
+    `buyers` call at once.
     The two windows are played `rounds` times, the crowds a tenth of that, at least once each. No
     round begins after `seconds`. `on_round` is called after each with its finding and how many
     rounds there are to be.
@@ -54,6 +56,7 @@ async def run_race(
     turns += [(scenario, rounds, rounds) for scenario, rounds in plays]
     explained = Explained()
     current = explained.finding
+    cleaned = Cleaned()
     async with StoreFront(url, token, connections=buyers + 4) as front:
         await front.require()
         stage = Stage(front, buyers)
@@ -62,34 +65,18 @@ async def run_race(
                 for scenario, until, wanted in turns:
                     current = scenario.finding
                     while current.rounds < until and time.monotonic() < started + seconds:
-                        await scenario.play(stage)
+                        await play(scenario, stage)
                         on_round(current, wanted)
                 current = explained.finding
-                await explained.play(stage)
+                await play(explained, stage)
         except TimeoutError:
             current.unanswered += 1  # whatever hung there was asked and not answered
         finally:
-            left_behind = await _clean(stage)
+            cleaned = await clean(stage)
     findings = [scenario.finding for scenario, _ in plays]
-    return Verdict([*findings, explained.finding], left_behind, time.monotonic() - started)
-
-
-async def _clean(stage: Stage) -> list[str]:
-    """Take the rewards off sale and the balances back; return what could not be done."""
-    left: list[str] = []
-
-    async def attempt(what: str, work: Awaitable[None]) -> None:
-        try:
-            async with asyncio.timeout(_CLEANING_SECONDS):
-                await work
-        except (Unreachable, TimeoutError) as error:
-            left.append(f"{what}: {str(error) or 'out of time'}")
-
-    await attempt(f"{len(stage.rewards)} rewards on sale", stage.front.retire(stage.rewards))
-    await attempt(f"balances of {len(stage.owners)} owners", _take_back(stage))
-    return left
-
-
-async def _take_back(stage: Stage) -> None:
-    balances = await stage.front.balances(stage.owners)
-    await stage.front.adjust({owner: -held for owner, held in balances.items() if held > 0})
+    return Verdict(
+        [*findings, explained.finding],
+        cleaned.left_behind,
+        cleaned.stays,
+        time.monotonic() - started,
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Awaitable, Iterable
 from typing import Any, Protocol
@@ -43,6 +44,15 @@ class Scenario(Protocol):
         ...
 
 
+async def play(scenario: Scenario, stage: Stage) -> None:
+    """Play one round of a scenario, and add the time that it took to its finding."""
+    started = time.monotonic()
+    try:
+        await scenario.play(stage)
+    finally:
+        scenario.finding.seconds += time.monotonic() - started
+
+
 class TwoWindows:
     """One wallet, two windows, credits for one of the two rewards."""
 
@@ -61,7 +71,7 @@ class TwoWindows:
         await stage.front.grant({collector: 100})
         first, second = _DOORS[self.finding.rounds % len(_DOORS)]
         x, y = self._rewards
-        replies = await _at_once(
+        replies = await at_once(
             self.finding,
             (stage.front.buy(x, collector, door=first), stage.front.buy(y, collector, door=second)),
         )
@@ -89,7 +99,7 @@ class OneReward:
         collector, creator = stage.owner(), stage.owner()
         reward = await stage.reward(creator)
         await stage.front.grant({collector: COST * stage.buyers})
-        replies = await _at_once(
+        replies = await at_once(
             self.finding, (stage.front.buy(reward, collector) for _ in range(stage.buyers))
         )
         if replies is None:
@@ -120,7 +130,7 @@ class HotSeller:
         reward = await stage.reward(creator)
         collectors = [stage.owner() for _ in range(stage.buyers)]
         await stage.front.grant(dict.fromkeys(collectors, COST))
-        replies = await _at_once(
+        replies = await at_once(
             self.finding, (stage.front.buy(reward, collector) for collector in collectors)
         )
         if replies is None:
@@ -156,7 +166,7 @@ class OneKey:
         """Spend one credit of a hundred."""
         owner, key = stage.owner(), str(uuid.uuid4())
         await stage.front.grant({owner: 100})
-        replies = await _at_once(
+        replies = await at_once(
             self.finding, (stage.front.spend(owner, 1, key=key) for _ in range(stage.buyers))
         )
         if replies is None:
@@ -200,7 +210,7 @@ class Explained:
         self.finding.rounds += 1
 
 
-async def _at_once(finding: Finding, calls: Iterable[Awaitable[Reply]]) -> list[Reply] | None:
+async def at_once(finding: Finding, calls: Iterable[Awaitable[Reply]]) -> list[Reply] | None:
     """Make all calls at once and count their answers; None when one of them got none."""
     replies = await asyncio.gather(*calls)
     finding.rounds += 1

@@ -23,6 +23,8 @@ _BATCH = 200
 # Preparing and looking takes no part in the race, and must not crowd the buyers' connections.
 _LOOKS_AT_ONCE = 16
 UNANSWERED = "UNANSWERED"
+# By this the entries of throw-away owners are told from all others.
+REASON = "trial"
 
 Door = Literal["rpc", "v1"]
 
@@ -35,13 +37,15 @@ class Unreachable(Exception):
 class Reply:
     """One request's answer: its code, "done" for a success; its body; how long the last try took.
 
-    `tries` is how often it was sent, always with the same key.
+    `status` is that of HTTP, 0 where there was no answer. `tries` is how often it was sent, always
+    with the same key.
     """
 
     code: str
     body: dict[str, Any]
     milliseconds: float
     tries: int
+    status: int = 0
 
 
 class StoreFront:
@@ -68,18 +72,21 @@ class StoreFront:
         await self._client.aclose()
 
     async def require(self) -> None:
-        """Raise `Unreachable` unless a healthy deployment answers."""
+        """Raise `Unreachable` unless a healthy deployment answers that takes changes."""
         try:
             answer = await self._client.get("/health")
         except httpx.HTTPError as error:
             raise Unreachable(f"Nobody answers there ({type(error).__name__}).") from error
         if answer.status_code != httpx.codes.OK:
             raise Unreachable(f"It is not well: /health answers {answer.status_code}.")
+        health = _decoded(answer)
+        if isinstance(health, dict) and health.get("degraded"):
+            raise Unreachable("Changes are paused there (`bursar degraded status`).")
 
     async def create_reward(self, creator_id: str, cost: int) -> str:
         """Put a throw-away reward on sale and return its id."""
         body = {
-            "p_name": "Race, to be thrown away",
+            "p_name": "A trial, to be thrown away",
             "p_description": "",
             "p_cost": cost,
             "p_creator_id": creator_id,
@@ -89,11 +96,22 @@ class StoreFront:
 
     async def grant(self, amounts: Mapping[str, int]) -> None:
         """Give each owner an amount."""
-        await self._all([_of("grant", owner, amount) for owner, amount in amounts.items()])
+        await self._all(
+            [_request("grant", owner, amount=amount) for owner, amount in amounts.items()]
+        )
 
     async def adjust(self, amounts: Mapping[str, int]) -> None:
         """Correct each owner's balance by an amount, negative to take it back."""
-        await self._all([_of("adjust", owner, amount) for owner, amount in amounts.items()])
+        await self._all(
+            [_request("adjust", owner, amount=amount) for owner, amount in amounts.items()]
+        )
+
+    async def close(self, owner_ids: Sequence[str]) -> int:
+        """Close the owners' empty wallets; return how many there were."""
+        return await self._all(
+            [_request("freeze", owner, wallet_status="closed") for owner in owner_ids],
+            missing="WALLET_NOT_FOUND",
+        )
 
     async def buy(
         self, reward_id: str, collector_id: str, *, door: Door = "rpc", key: str | None = None
@@ -107,7 +125,7 @@ class StoreFront:
 
     async def spend(self, owner_id: str, amount: int, *, key: str) -> Reply:
         """Take an amount from a wallet."""
-        body = {"owner_id": owner_id, "asset": ASSET, "amount": amount, "reason": "race"}
+        body = {"owner_id": owner_id, "asset": ASSET, "amount": amount, "reason": REASON}
         return await self._keyed("/v1/spends", body, key)
 
     async def balance(self, owner_id: str) -> int:
@@ -138,15 +156,18 @@ class StoreFront:
                 "PATCH", f"/rest/v1/rewards?id=in.({some})", json={"is_active": False}
             )
 
-    async def _all(self, requests: Sequence[Mapping[str, Any]]) -> None:
-        """Carry out requests that must succeed."""
+    async def _all(self, requests: Sequence[Mapping[str, Any]], missing: str = "") -> int:
+        """Carry out requests that must succeed, but for what is `missing`; count those that did."""
+        done = 0
         for begin in range(0, len(requests), _BATCH):
             body = {"requests": requests[begin : begin + _BATCH]}
             answer = await self._checked("POST", "/v1/batch", json=body)
             for outcome in answer.get("outcomes", []):
-                if outcome.get("status") != "done":
-                    code = outcome.get("code") or outcome.get("status")
-                    raise Unreachable(f"Preparing was refused: {code}.")
+                code = outcome.get("code") or outcome.get("status")
+                if code not in ("done", missing):
+                    raise Unreachable(f"Preparing or putting away was refused: {code}.")
+                done += code == "done"
+        return done
 
     async def _checked(self, method: str, path: str, *, missing: Any = None, **more: Any) -> Any:
         """Send a request that must succeed; it is safe to repeat, or carries its keys."""
@@ -182,7 +203,8 @@ class StoreFront:
             if answer is not None and answer.status_code not in _COME_BACK:
                 body = _decoded(answer)
                 plain = body if isinstance(body, dict) else {}
-                return Reply(_code(answer, plain), plain, milliseconds, tried), answer
+                reply = Reply(_code(answer, plain), plain, milliseconds, tried, answer.status_code)
+                return reply, answer
             pause = min(_BACKOFF_SECONDS * 2**tried, _BACKOFF_SECONDS_MAX)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
         return Reply(UNANSWERED, {}, milliseconds, TRIES_MAX), None
@@ -202,15 +224,9 @@ async def _awaited(look: Callable[[str], Awaitable[T]], each: str) -> T:
     return await look(each)
 
 
-def _of(verb: str, owner_id: str, amount: int) -> dict[str, Any]:
-    return {
-        "verb": verb,
-        "owner_id": owner_id,
-        "asset": ASSET,
-        "amount": amount,
-        "reason": "race",
-        "key": str(uuid.uuid4()),
-    }
+def _request(verb: str, owner_id: str, **fields: Any) -> dict[str, Any]:
+    made = {"verb": verb, "owner_id": owner_id, "asset": ASSET, "reason": REASON, **fields}
+    return {**made, "key": str(uuid.uuid4())}
 
 
 def _decoded(answer: httpx.Response) -> Any:

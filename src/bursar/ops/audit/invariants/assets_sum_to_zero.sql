@@ -5,6 +5,7 @@
 -- that an index has lost is counted here all the same.
 --
 -- rows: SELECT count(*) FROM bursar.entry
+-- since: entries
 SELECT 'the entries of an asset do not sum to 0' AS what,
     jsonb_build_object('asset', asset) AS ids,
     '0' AS expected,

@@ -4,6 +4,7 @@
 -- wrong, past the CHECK constraints of its domains.
 --
 -- rows: SELECT count(*) FROM bursar.entry
+-- since: entries
 SELECT CASE WHEN (balance_after < 0) IS TRUE THEN 'a balance was negative'
         WHEN (amount = 0) IS NOT FALSE THEN 'an entry moves nothing'
         ELSE 'an entry is not as the kernel writes it' END AS what,

@@ -84,7 +84,7 @@ missing AS (
     SELECT 'a unique index is missing or not valid', i.indrelid, 'index ' || w.name,
         'unique, valid', CASE WHEN i.indexrelid IS NULL THEN 'nothing' ELSE 'not valid' END
     FROM unnest(ARRAY['entry_pkey', 'entry_wallet_seq_key', 'transaction_pkey', 'hold_pkey',
-        'idempotency_pkey', 'external_reference_pkey', 'wallet_pkey']) AS w (name)
+        'idempotency_pkey', 'external_reference_pkey', 'wallet_pkey', 'inbox_pkey']) AS w (name)
     LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = to_regclass('bursar.' || w.name)
     WHERE (i.indisunique AND i.indisvalid AND i.indisready) IS NOT TRUE
     UNION ALL
@@ -92,7 +92,8 @@ missing AS (
     FROM pg_catalog.pg_class
     WHERE relnamespace = 'bursar'::regnamespace AND relkind IN ('r', 'p') AND NOT relrowsecurity
         AND relname IN ('gate', 'asset', 'wallet', 'transaction', 'entry', 'hold', 'idempotency',
-            'external_reference', 'metric_minute')
+            'external_reference', 'metric_minute', 'inbox',
+            'heartbeat', 'observation', 'alert', 'alert_event')
     UNION ALL
     SELECT 'a store does not exist', NULL, 'store of ' || s.asset, 'a table with the columns '
         || s.owner_column || ', ' || s.balance_column || ', bursar_held, bursar_seq, bursar_status',

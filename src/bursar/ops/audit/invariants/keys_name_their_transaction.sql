@@ -1,9 +1,11 @@
 -- P4: What a key remembers as done was done, and what it remembers as refused moved nothing.
 --
 -- A finding means that a request sent again would be answered with something that is not so: the
--- outcome was changed, or its transaction was changed or removed.
+-- outcome was changed, or its transaction was changed or removed. What a card is still to pay for
+-- has no transaction yet: keys_name_their_card_payment looks at that.
 --
 -- rows: SELECT count(*) FROM bursar.idempotency
+-- since: keys
 --
 -- Outcomes lie in the order in which they were written, and so do the transactions, so that looking
 -- them up one by one costs less than any join that puts outcomes aside. The LIMIT keeps it so, and
@@ -34,8 +36,13 @@ LEFT JOIN LATERAL (
 ) AS t ON true
 WHERE CASE r.status
     WHEN 'refused' THEN r.named IS NOT NULL
-    WHEN 'done' THEN (t.verb = r.verb AND t.owner_id = r.owner_id AND t.asset = r.asset
-        AND t.amount::text = r.amount) IS NOT TRUE
+    -- A deduction goes back by the ledger's own refund.
+    WHEN 'done' THEN (t.verb = CASE r.verb WHEN 'refund_credit' THEN 'refund'
+        WHEN 'boost_post' THEN 'spend' ELSE r.verb END
+        AND t.owner_id = r.owner_id AND t.asset = r.asset
+        AND t.amount::text = r.amount
+        OR r.verb IN ('validate_and_lock_leads_for_purchase', 'open_top_up')
+        AND r.named IS NULL) IS NOT TRUE
     ELSE true END
 ORDER BY r.named, encode(r.claim, 'hex')
 LIMIT $1::bigint;

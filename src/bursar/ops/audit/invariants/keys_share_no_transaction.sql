@@ -4,6 +4,7 @@
 -- of its own.
 --
 -- rows: SELECT count(*) FROM bursar.idempotency
+-- since: keys
 --
 -- The numbers alone are sorted, and neighbours compared. What is no number is a finding of
 -- keys_name_their_transaction.

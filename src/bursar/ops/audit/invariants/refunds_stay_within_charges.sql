@@ -1,7 +1,8 @@
 -- P7: Refunds together never exceed the transaction they correct.
 --
 -- A finding means that more was given back than was charged, granted or captured, that a refund
--- corrects what cannot be refunded, or that the transaction it corrects is not there.
+-- corrects what cannot be refunded, or that the transaction it corrects is not there. What can be
+-- refunded is a grant, or a charge: what has debited its owner's own wallet and corrects nothing.
 --
 -- rows: SELECT count(*) FROM bursar.transaction WHERE verb = 'refund'
 SELECT CASE WHEN p.id IS NULL THEN 'a refund corrects nothing'
@@ -22,7 +23,9 @@ FROM (
 ) AS r
 LEFT JOIN bursar.transaction AS p ON p.id = r.corrects
 WHERE (r.amount <= p.amount AND p.owner_id = r.owner_id AND p.owner_id = r.other_owner_id
-    AND p.asset = r.asset AND p.verb NOT IN ('hold', 'release', 'expire', 'freeze', 'refund',
-        'adjust')) IS NOT TRUE
+    AND p.asset = r.asset AND p.corrects IS NULL AND p.verb <> 'adjust'
+    AND (p.verb = 'grant' OR EXISTS (SELECT FROM bursar.entry AS e
+        WHERE e.transaction_id = p.id AND e.owner_id = p.owner_id AND e.asset = p.asset
+            AND e.amount < 0 AND e.bucket <> 'debt'))) IS NOT TRUE
 ORDER BY r.corrects
 LIMIT $1::bigint;
