@@ -17,7 +17,7 @@ import jwt
 from bursar.http.exchange import Exchange
 from bursar.http.json_body import check_plain
 from bursar.http.jwks import KEEP_SECONDS, JwksCache, VerificationKey
-from bursar.http.principal import ANONYMOUS, ROLES, Principal
+from bursar.http.principal import ANONYMOUS, CONSOLE_ROLES, ROLES, ConsoleRole, Principal
 from bursar.http.problem import ProblemError
 from bursar.settings import Settings
 
@@ -78,7 +78,28 @@ class Verifier:
             self._known.popitem(last=False)
         return principal
 
+    async def console_user(self, token: str) -> tuple[ConsoleRole, str, float]:
+        """Return role, name and end (seconds since 1970) of a token that opens the console.
+
+        Raises a 401 problem for one that is not to be trusted, or is for something else.
+        """
+        if len(token) > TOKEN_LENGTH_MAX or not token.isascii():
+            raise invalid_token("The token is not a JSON Web Token of a sensible size.")
+        claims, expires = await self._claims(token)
+        for role in CONSOLE_ROLES:
+            if claims.get("role") == role:
+                sub = claims.get("sub")
+                if not isinstance(sub, str) or not _printable(sub):
+                    raise invalid_token("The token does not say whose it is.")
+                return role, sub, expires
+        raise invalid_token("The token is not for the console.")
+
     async def _verify_new(self, token: str) -> tuple[Principal, float]:
+        claims, expires = await self._claims(token)
+        return _principal(claims), expires
+
+    async def _claims(self, token: str) -> tuple[dict[str, Any], float]:
+        """Return what a token says, and its end in seconds since 1970."""
         try:
             header, claims = _segment(token, 0), _segment(token, 1)
             key = await self._key_for(header)
@@ -103,7 +124,7 @@ class Verifier:
                 _time(claims, name)
         if expires <= time.time():
             raise expired_token()
-        return _principal(claims), expires
+        return claims, expires
 
     async def _key_for(self, header: dict[str, Any]) -> VerificationKey:
         """Choose the key by what *we* have configured; the token only says which of them."""
@@ -129,14 +150,16 @@ def mint(role: str, sub: str | None, secret: str, seconds: int) -> str:
     Raises `ValueError` for a role outside of the allow-list, a missing or unprintable subject of a
     signed-in user, or a secret of fewer than 32 characters.
     """
-    if role not in ROLES:
-        raise ValueError(f"The role must be one of {', '.join(ROLES)}.")
+    if role not in (*ROLES, *CONSOLE_ROLES):
+        raise ValueError(f"The role must be one of {', '.join((*ROLES, *CONSOLE_ROLES))}.")
     if len(secret) < 32:
         raise ValueError("The secret must have at least 32 characters.")
     if seconds <= 0:
         raise ValueError("The token must last at least one second.")
     if role == "authenticated" and not sub:
         raise ValueError("A signed-in user's token needs a subject.")
+    if role in CONSOLE_ROLES and not sub:
+        raise ValueError("A token for the console needs a subject: the journal keeps who it was.")
     if sub is not None and not _printable(sub):
         raise ValueError(f"The subject must be 1 to {SUB_LENGTH_MAX} printable ASCII characters.")
     now = int(time.time())
@@ -188,7 +211,21 @@ def _principal(claims: dict[str, Any]) -> Principal:
         raise invalid_token("The token's subject is not printable ASCII text.")
     if role == "authenticated" and not sub:
         raise invalid_token("The token names no subject.")
-    return Principal(role, sub, json.dumps(claims, separators=(",", ":")))
+    return Principal(role, sub, json.dumps(claims, separators=(",", ":")), _workspace(claims))
+
+
+def _workspace(claims: dict[str, Any]) -> str | None:
+    """Return the workspace that the token names; the user is a workspace of their own by default.
+
+    `user_metadata` is not asked: users write it themselves. What is named and is no text is no
+    workspace, and not a reason to look further for one.
+    """
+    metadata = claims.get("app_metadata")
+    inner = metadata.get("workspace_id") if isinstance(metadata, dict) else None
+    for named in (claims.get("workspace_id"), inner, claims.get("sub")):
+        if named is not None:
+            return named if isinstance(named, str) else ""
+    return None
 
 
 def _printable(text: str) -> bool:

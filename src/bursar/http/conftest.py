@@ -1,18 +1,27 @@
 """What the doors' tests share: an app on a database of its own, and people who use it."""
 
 import asyncio
+import contextlib
+import json
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import stripe
 
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.app import Bursar, create_app
 from bursar.http.auth import mint
 from bursar.settings import Settings
+from bursar.stand_ins.stripe.process import StandIn
+from tests import app_store
+from tests import stand_in as staged
+from tests.market import Payment, lead, new_id
 
+WEBHOOK = "/api/webhooks/stripe"
 SECRET = "a secret that only these tests know, of forty"
 
 
@@ -47,7 +56,8 @@ class Told:
 
 
 GRANT = {"owner_id": "o", "asset": "credit", "amount": 5}
-SERVICE = {"authorization": f"Bearer {mint('service_role', None, SECRET, 600)}"}
+# Made when the tests are collected, so it outlives the longest run of all of them.
+SERVICE = {"authorization": f"Bearer {mint('service_role', None, SECRET, 86_400)}"}
 
 
 def app_of(ledger: Told, **settings: Any) -> Bursar:
@@ -120,3 +130,164 @@ async def door(database: ScratchDatabase) -> AsyncIterator[Door]:
     async with client_of(app) as client:
         yield Door(app, client, database)
     await app.close()
+
+
+@pytest.fixture(scope="session")
+def _stand_in() -> Iterator[StandIn]:
+    with staged.stand_in() as running:
+        yield running
+
+
+@pytest.fixture
+def stand_in(_stand_in: StandIn) -> Iterator[StandIn]:
+    """The local card company, with nothing ordered to go wrong."""
+    yield _stand_in
+    _stand_in.ask("DELETE", "/_faults")
+
+
+@pytest.fixture
+async def market(database: ScratchDatabase, stand_in: StandIn) -> AsyncIterator[Door]:
+    """The app of a marketplace that takes cards, on a fresh database."""
+    app = create_app(None, card_settings(database.service_url, stand_in.address))
+    async with client_of(app) as client:
+        yield Door(app, client, database)
+    await app.close()
+
+
+def card_settings(url: str, stripe_address: str, **more: Any) -> Settings:
+    """Settings with a card company at `stripe_address`, and a worker that sleeps."""
+    chosen = {
+        "jwt_secret": SECRET,
+        "database_url": url,
+        "log_level": "error",
+        "stripe_api_key": staged.KEY,
+        "stripe_api_base": stripe_address,
+        "stripe_webhook_secret": staged.SECRET,
+        "worker_interval_ms": 3_600_000,
+        **more,
+    }
+    return Settings(**chosen)
+
+
+def signed(
+    event: Any, secrets: Sequence[str] = (staged.SECRET,), at: int | None = None
+) -> dict[str, Any]:
+    """Return body and headers of an event as the card company posts it, signed by its library."""
+    body = json.dumps(event, indent=2, ensure_ascii=False)
+    sign = stripe.WebhookSignature.generate_signature_header
+    first, *others = (sign(body, secret, at) for secret in secrets)
+    marks = [first, *(header.partition(",")[2] for header in others)]
+    return {"content": body.encode(), "headers": {"stripe-signature": ",".join(marks)}}
+
+
+class Till(Door):
+    """A door that takes events, with no card company behind it, and a look into the database."""
+
+    async def reserve(self, price: int = 60, seller: str = "") -> Payment:
+        """Reserve a lead, and return the payment whose events are to come."""
+        self.lead_id = lead(self.database.connect(), price, seller=seller)
+        request = {"buyer_workspace_id": new_id(), "lead_ids": [self.lead_id], "mode": "test"}
+        outcome = await self.app._ledger.call("validate_and_lock_leads_for_purchase", request)
+        return Payment(outcome["payment_id"], outcome["amount"])
+
+    async def send(self, posted: dict[str, Any]) -> httpx.Response:
+        return await self.client.post(WEBHOOK, **posted)
+
+    async def bring(self, event: Any) -> httpx.Response:
+        return await self.send(signed(event))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.database.connect().execute(query.encode()).fetchall()
+
+    def inbox(self) -> list[tuple[str, int]]:
+        """The status of each stored event, and how often it came."""
+        return self.rows("SELECT status, deliveries FROM bursar.inbox ORDER BY id")
+
+    def sold(self) -> list[int]:
+        return [row[0] for row in self.rows("SELECT sold_count FROM leads")]
+
+
+@contextlib.asynccontextmanager
+async def till_of(database: ScratchDatabase, **more: Any) -> AsyncIterator[Till]:
+    """A till with settings of its own."""
+    app = create_app(None, card_settings(database.service_url, "http://127.0.0.1:1", **more))
+    async with client_of(app) as client:
+        yield Till(app, client, database)
+    await app.close()
+
+
+@pytest.fixture
+async def till(database: ScratchDatabase) -> AsyncIterator[Till]:
+    """The app of a marketplace that takes events, on a fresh database."""
+    async with till_of(database) as made:
+        yield made
+
+
+async def pay(market: Door, stand_in: StandIn, session_id: str) -> None:
+    """Pay a session as a buyer would, and bring its event as the card company would."""
+    stand_in.ask("POST", f"/_sessions/{session_id}/pay", {"outcome": "paid"})
+    [event] = [
+        posting["event"]
+        for posting in stand_in.ask("GET", "/_events?type=checkout.session.completed")["data"]
+        if posting["event"]["data"]["object"]["id"] == session_id
+    ]
+    answer = await market.client.post(WEBHOOK, **signed(event))
+    assert answer.status_code == 200, answer.text
+
+
+class Shop(Door):
+    """A door for claims and events of the store, and a look into the database."""
+
+    async def bring(self, event: Any) -> httpx.Response:
+        return await self.client.post(app_store.WEBHOOK, **app_store.posted(event))
+
+    async def sold(self, user_id: str = "", sku: str = app_store.SHIELD) -> app_store.Sold:
+        """Somebody has bought something, and the store has told us."""
+        sale = app_store.Sold(user_id or app_store.new_user(), sku)
+        answer = await self.bring(sale.bought())
+        assert (answer.status_code, answer.json()["effect"]) == (200, "applied"), answer.text
+        return sale
+
+    async def claim(self, sale: app_store.Sold, as_user: str = "", **more: Any) -> httpx.Response:
+        """Claim it, as its buyer unless somebody else is named."""
+        me = self.bearer("authenticated", as_user or sale.user_id)
+        return await self.client.post(app_store.CLAIM, json=sale.claim | more, headers=me)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self.database.connect().execute(query.encode(), values).fetchall()
+
+    def switch(self, key: str, value: Any) -> None:
+        """Set a switch by plain SQL."""
+        self.rows(
+            "UPDATE store_config SET value = %s WHERE key = %s RETURNING 1", json.dumps(value), key
+        )
+
+    def shields(self, user_id: str) -> int:
+        found = self.rows(
+            "SELECT streakshield_count FROM user_wallet_balances WHERE user_id = %s", user_id
+        )
+        return int(found[0][0]) if found else 0
+
+
+@contextlib.asynccontextmanager
+async def shop_of(database: ScratchDatabase, **more: Any) -> AsyncIterator[Shop]:
+    """A shop with settings of its own, and a worker that sleeps."""
+    chosen = {
+        "jwt_secret": SECRET,
+        "database_url": database.service_url,
+        "log_level": "error",
+        "revenuecat_authorization": app_store.AUTHORIZATION,
+        "worker_interval_ms": 3_600_000,
+        **more,
+    }
+    app = create_app(None, Settings(**chosen))
+    async with client_of(app) as client:
+        yield Shop(app, client, database)
+    await app.close()
+
+
+@pytest.fixture
+async def shop(database: ScratchDatabase, tmp_path: Path) -> AsyncIterator[Shop]:
+    """The app of a shop of in-app purchases with a spool, on a fresh database."""
+    async with shop_of(database, spool_directory=str(tmp_path / "spool")) as made:
+        yield made

@@ -14,7 +14,8 @@ _MAX_AGE_SECONDS = b"600"
 class Cors:
     """The origins that may ask, read from a comma-separated list; "*" means any.
 
-    Tokens travel in a header and never in a cookie, so credentials are not allowed at all.
+    Credentials are not allowed at all: tokens travel in a header, and the community's cookie is for
+    pages of the service's own site.
     """
 
     def __init__(self, origins: str) -> None:

@@ -1,7 +1,7 @@
 """One HTTP request and its answer, as every door sees them."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -27,9 +27,11 @@ class Answer:
 
     `code` is what the metrics count it as: "done", or the code of a refusal. An answer to many
     requests counts each of them in `counted`, as verb, code and whether it was a replay.
+    `stream` makes the rest of the body, piece by piece, for as long as the client listens.
+    `waited` is how many seconds passed because the caller asked to wait: they are not counted.
     """
 
-    __slots__ = ("body", "code", "counted", "headers", "status")
+    __slots__ = ("body", "code", "counted", "headers", "status", "stream", "waited")
 
     def __init__(
         self,
@@ -43,6 +45,8 @@ class Answer:
         self.headers = list(headers)
         self.code = code
         self.counted: list[tuple[str, str, bool]] = []
+        self.stream: AsyncIterator[bytes] | None = None
+        self.waited = 0.0
 
 
 class Exchange:

@@ -8,13 +8,14 @@ thousand requests each second every layer in between costs more than the purchas
 import asyncio
 import time
 from typing import cast
-from urllib.parse import quote, unquote
 
 import psycopg
 
 from bursar.errors import Fault, OutcomeUnknown, Refused
+from bursar.http.answer_kind import kind_of
 from bursar.http.auth import Verifier
 from bursar.http.cors import Cors
+from bursar.http.event_stream import send_stream
 from bursar.http.exchange import (
     JSON,
     Answer,
@@ -25,7 +26,6 @@ from bursar.http.exchange import (
     Scope,
     Send,
 )
-from bursar.http.health import is_degraded
 from bursar.http.metrics import Metrics
 from bursar.http.metrics_minute import MinuteMetrics
 from bursar.http.postgrest_error import of_database_error
@@ -37,8 +37,11 @@ from bursar.http.problem import (
     of_unknown,
     refused,
 )
+from bursar.http.raw_path import raw_path, scope_path
 from bursar.http.request_log import RequestLog
 from bursar.http.route import Route, Routes
+from bursar.ledger.pause import Pause
+from bursar.ledger.reader import is_gone
 from bursar.settings import Settings
 
 _SECURITY_HEADERS = [
@@ -48,7 +51,7 @@ _SECURITY_HEADERS = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
 PATH_LENGTH_MAX = 2048
-_DOORS = ("/v1/", "/rest/")
+_DOORS = ("/v1/", "/rest/", "/api/", "/functions/", "/community/")
 
 
 async def _nothing(exchange: Exchange) -> Answer:
@@ -65,6 +68,7 @@ class Front:
         self,
         routes: Routes,
         settings: Settings,
+        pause: Pause,
         verifier: Verifier,
         metrics: Metrics,
         minutes: MinuteMetrics,
@@ -78,7 +82,7 @@ class Front:
         self._log = log
         self._behind = behind
         self._cors = Cors(settings.cors_origins)
-        self._degraded = is_degraded(settings)
+        self._pause = pause
         self._seconds_max = settings.request_timeout_ms / 1000
         self._body_bytes_max = settings.body_bytes_max
         self._quiet = settings.log_level in ("warning", "error")
@@ -117,11 +121,15 @@ class Front:
             return
         except Exception as error:  # Nothing that goes wrong may go unanswered.
             answer = self._answer_error(exchange, door, error)
+        if answer.stream is not None:
+            self._note(exchange, door, answer, started)
+            await self._send(exchange, answer, send)
+            return
         await self._send(exchange, answer, send)
         self._note(exchange, door, answer, started)
 
     async def _answer(self, exchange: Exchange, route: Route) -> Answer:
-        if route.door != "open":
+        if route.door in ("v1", "postgrest"):
             exchange.principal = await self._verifier.authenticate(exchange)
             if route.door == "v1" and exchange.principal.role == "anon":
                 raise ProblemError(
@@ -130,7 +138,7 @@ class Front:
                     "Send a token: Authorization: Bearer <token>.",
                     headers=[(b"www-authenticate", b"Bearer")],
                 )
-        if self._degraded and route.writes:
+        if self._pause and route.writes:
             raise refused("DEGRADED")
         try:
             async with asyncio.timeout(self._seconds_max):
@@ -157,6 +165,8 @@ class Front:
 
     def _answer_error(self, exchange: Exchange, route: Route, error: Exception) -> Answer:
         problem = self._problem_of(exchange, route, error)
+        if route.own_way is not None:
+            return route.own_way.refuse(problem)
         if route.door == "postgrest":
             body, kind = as_postgrest(problem), JSON
         else:
@@ -172,6 +182,8 @@ class Front:
         if isinstance(error, OutcomeUnknown):
             return of_unknown(error)
         if isinstance(error, psycopg.Error):
+            if route.door != "postgrest" and is_gone(error):
+                return refused("APP_DOWN")
             problem = of_database_error(error, exchange.principal)
             if problem.status < 500 or problem.status == 503:
                 return problem
@@ -194,7 +206,7 @@ class Front:
         names = {name for name, _ in headers}
         if b"content-type" not in names and body:
             headers.append((b"content-type", JSON))
-        if answer.status != 204:
+        if answer.status not in (204, 304) and answer.stream is None:
             headers.append((b"content-length", str(len(body)).encode()))
         headers.append((b"x-request-id", exchange.request_id.encode()))
         headers += (
@@ -204,6 +216,9 @@ class Front:
         )
         headers += self._cors.headers(exchange)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if answer.stream is not None and exchange.method != "HEAD":
+            await send_stream(answer.stream, exchange.receive, send)
+            return
         await send(
             {
                 "type": "http.response.body",
@@ -247,12 +262,15 @@ class Front:
 
     def _note(self, exchange: Exchange, route: Route, answer: Answer, started: float) -> None:
         """Count the request and log it; a batch is counted by its outcomes."""
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started - answer.waited
         replayed = (b"idempotent-replayed", b"true") in answer.headers
+        if route.own_way is not None and exchange.method == route.method:
+            route.own_way.hear(answer, seconds)
         for verb, code, again in answer.counted or ((exchange.verb, answer.code, replayed),):
-            self._metrics.count(verb, code, seconds, replayed=again)
+            kind = kind_of(code, 200 if answer.counted else answer.status)
+            self._metrics.count(verb, code, seconds, replayed=again, kind=kind)
             if route.door != "open":
-                self._minutes.count(verb, code, seconds)
+                self._minutes.count(verb, code, seconds, replayed=again, kind=kind)
         if not self._quiet:
             self._log.info(
                 "request",
@@ -266,33 +284,3 @@ class Front:
                 replayed=replayed,
                 duration_ms=round(seconds * 1000, 2),
             )
-
-
-def scope_path(scope: Scope) -> str:
-    """Return the decoded path below the prefix under which the app is mounted."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    if root and (path == root or path.startswith(root + "/")):
-        path = path[len(root) :]
-    return path or "/"
-
-
-def raw_path(scope: Scope) -> str:
-    """Return the percent-encoded path below the prefix, so that %2F in a value stays one.
-
-    Hosts differ in what they cut off when they mount an app: some the path, some only say so in
-    `root_path`, and none the raw path. Its end that decodes to the path is what is meant.
-    """
-    path = scope_path(scope)
-    given = scope.get("raw_path")
-    if given is not None:
-        raw = str(given.split(b"?", 1)[0], "latin-1")
-        if raw == path:
-            return path
-        at = raw.find("/")
-        while at >= 0:
-            end = unquote(raw[at:])
-            if path in (end, end + "/"):  # Some hosts also add a slash.
-                return raw[at:]
-            at = raw.find("/", at + 1)
-    return quote(path, safe="/:@!$&'()*+,;=~")

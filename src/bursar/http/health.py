@@ -1,4 +1,4 @@
-"""/health and /metrics: is it there, and what has it done."""
+"""/health (also /api/health) and /metrics: is it there, and what has it done."""
 
 import asyncio
 import time
@@ -14,11 +14,12 @@ from bursar.http.metrics import Metrics
 from bursar.http.role_session import RoleSession
 from bursar.http.route import Route
 from bursar.http.siblings import Siblings
-from bursar.settings import Settings
+from bursar.ledger.pause import Pause
 
 TIMEOUT_SECONDS = 2.0
 # Anybody may ask for health, so the database is asked at most this often.
 KEEP_SECONDS = 0.25
+HEALTH_PATHS = ("/health", "/api/health")
 _encode = msgspec.json.Encoder().encode
 _SERVER = sql.SQL("SELECT current_setting('server_version'), pg_is_in_recovery()")
 _GATE = sql.SQL("SELECT degraded FROM bursar.gate")
@@ -38,12 +39,12 @@ class Health:
     def __init__(
         self,
         session: RoleSession,
-        settings: Settings,
+        pause: Pause,
         metrics: Metrics,
         siblings: Siblings | None = None,
     ) -> None:
         self._session = session
-        self._degraded = is_degraded(settings)
+        self._pause = pause
         self._metrics = metrics
         self._siblings = siblings
         self._version = package_version()
@@ -51,30 +52,9 @@ class Health:
         self._lock = asyncio.Lock()
 
     def routes(self) -> list[Route]:
-        """Return the routes of this room."""
+        """Return the routes of this room; health has two addresses."""
         return [
-            Route(
-                "GET",
-                "/health",
-                self.health,
-                "health",
-                "open",
-                "Is the service well?",
-                "200 while it can reach its database, 503 while it cannot. Reading goes on while"
-                " the service is degraded.",
-                answer={
-                    "type": "object",
-                    "required": ["status", "database", "degraded", "version"],
-                    "properties": {
-                        "status": {"type": "string", "enum": ["ok", "unavailable"]},
-                        "database": {"type": "object"},
-                        "degraded": {"type": "boolean"},
-                        "version": {"type": "string"},
-                    },
-                },
-                statuses=(503,),
-                tags=("Operation",),
-            ),
+            *(self._health_route(path) for path in HEALTH_PATHS),
             Route(
                 "GET",
                 "/metrics",
@@ -85,6 +65,30 @@ class Health:
                 tags=("Operation",),
             ),
         ]
+
+    def _health_route(self, path: str) -> Route:
+        return Route(
+            "GET",
+            path,
+            self.health,
+            "health",
+            "open",
+            "Is the service well?",
+            "200 while it can reach its database, 503 while it cannot. Reading goes on while"
+            " the service is degraded.",
+            answer={
+                "type": "object",
+                "required": ["status", "database", "degraded", "version"],
+                "properties": {
+                    "status": {"type": "string", "enum": ["ok", "unavailable"]},
+                    "database": {"type": "object"},
+                    "degraded": {"type": "boolean"},
+                    "version": {"type": "string"},
+                },
+            },
+            statuses=(503,),
+            tags=("Operation",),
+        )
 
     async def health(self, exchange: Exchange) -> Answer:
         """Ask the database how it is, for at most two seconds."""
@@ -98,7 +102,7 @@ class Health:
         body = {
             "status": "ok" if reachable else "unavailable",
             "database": database,
-            "degraded": degraded or self._degraded,
+            "degraded": degraded or bool(self._pause),
             "version": self._version,
         }
         return Answer(
@@ -145,8 +149,3 @@ class Health:
             text,
             [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")],
         )
-
-
-def is_degraded(settings: Settings) -> bool:
-    """Say whether this process was told to refuse every write."""
-    return settings.degraded_mode.lower() in ("1", "true", "on")

@@ -118,6 +118,7 @@ def _complaint(text: str) -> ProblemError:
     match = _PATH.match(text)
     what = match["what"] if match else text
     where = (match["where"] or "$") if match else "$"
+    where = where.rpartition("` in `")[2]  # Of a key that is wrong, the object is named.
     field = where.removeprefix("$").lstrip(".")
     named = _NAMED.search(what)
     if named:

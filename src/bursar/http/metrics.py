@@ -11,21 +11,24 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-# Seconds; 0.3, 0.5 and 1 are thresholds of the alert rules.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
+from bursar.http.metrics_observed import ObservationCollector
+from bursar.ops.monitor.series import BOUNDS_MS
+
+# Seconds; the limits of the alert rules are among them.
+BUCKETS = tuple(bound / 1000 for bound in BOUNDS_MS)
 # Verbs and outcomes come from fixed lists; should that ever fail, the series stay bounded.
 SERIES_MAX = 2000
 
 
 class Metrics:
-    """Counts each request once, by verb and outcome."""
+    """Counts each request once, by verb, kind of answer, and outcome."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "bursar_requests",
-            "Requests answered, by verb and outcome.",
-            ["verb", "outcome"],
+            "Requests answered, by verb, kind of answer, and outcome.",
+            ["verb", "kind", "outcome"],
             registry=self.registry,
         )
         self._seconds = Histogram(
@@ -37,26 +40,46 @@ class Metrics:
         )
         self._replays = Counter(
             "bursar_replays",
-            "Answers that were given again to a known key.",
+            "Answers that were given again to a known key or event, by verb.",
+            ["verb"],
             registry=self.registry,
         )
-        self._children: dict[tuple[str, str], Any] = {}
+        self._heartbeats = Counter(
+            "bursar_heartbeats",
+            "Times that this process told the database that it is there.",
+            registry=self.registry,
+        )
+        self._observed = ObservationCollector()
+        self.registry.register(self._observed)
+        self._children: dict[tuple[str, str, str], Any] = {}
         self._timers: dict[str, Any] = {}
 
-    def count(self, verb: str, outcome: str, seconds: float, *, replayed: bool) -> None:
-        """Count an answered request. `outcome` is "done" or a code."""
-        child = self._children.get((verb, outcome))
+    def count(
+        self, verb: str, outcome: str, seconds: float, *, replayed: bool, kind: str = "done"
+    ) -> None:
+        """Count an answered request. `outcome` is "done" or a code; see `answer_kind.kind_of`."""
+        child = self._children.get((verb, kind, outcome))
         if child is None:
             if len(self._children) >= SERIES_MAX:
-                verb, outcome = "other", "other"
-            child = self._children.setdefault((verb, outcome), self._requests.labels(verb, outcome))
+                verb, kind, outcome = "other", "other", "other"
+            child = self._children.setdefault(
+                (verb, kind, outcome), self._requests.labels(verb, kind, outcome)
+            )
         child.inc()
         timer = self._timers.get(verb)
         if timer is None:
             timer = self._timers[verb] = self._seconds.labels(verb)
         timer.observe(seconds)
         if replayed:
-            self._replays.inc()
+            self._replays.labels(verb).inc()
+
+    def beat(self) -> None:
+        """Count that the database was told that this process is there."""
+        self._heartbeats.inc()
+
+    def notice(self, observation: dict[str, Any]) -> None:
+        """Show from now on how the database was found: what `bursar.observe` has answered."""
+        self._observed.observation = observation
 
     def watch_engine(self, engine: object) -> None:
         """Also show what the engine counts about itself, when it does."""

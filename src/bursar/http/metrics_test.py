@@ -18,7 +18,7 @@ class Recorder:
     async def read(self, function: str, *arguments: str | int | None) -> None:
         if self.broken:
             raise OSError("gone")
-        assert function == "record_metrics"
+        assert function == "record_minutes"
         self.bodies.append(str(arguments[0]))
 
 
@@ -38,7 +38,7 @@ async def test_requests_are_counted_by_verb_and_outcome(door: Door) -> None:
     }
     assert found["bursar_requests_total", "purchase_reward", "done"] == 2
     assert found["bursar_requests_total", "purchase_reward", "INSUFFICIENT_FUNDS"] == 1
-    assert found["bursar_replays_total", None, None] == 1
+    assert found["bursar_replays_total", "purchase_reward", None] == 1
     assert found["bursar_request_seconds_count", "purchase_reward", None] == 3
     assert found["bursar_engine_batches_total", None, None] >= 4
     assert ("bursar_engine_queue_length", None, None) in found
@@ -52,8 +52,11 @@ async def test_a_batch_is_counted_by_its_outcomes(door: Door) -> None:
     requests = [{"verb": "grant", **wallet, "amount": 5}, {"verb": "spend", **wallet, "amount": 9}]
     await door.client.post("/v1/batch", json={"requests": requests}, headers=door.service)
     text = (await door.client.get("/metrics")).text
-    assert 'bursar_requests_total{outcome="done",verb="grant"} 1.0' in text
-    assert 'bursar_requests_total{outcome="INSUFFICIENT_FUNDS",verb="spend"} 1.0' in text
+    assert 'bursar_requests_total{kind="done",outcome="done",verb="grant"} 1.0' in text
+    assert (
+        'bursar_requests_total{kind="unaffordable",outcome="INSUFFICIENT_FUNDS",verb="spend"} 1.0'
+        in text
+    )
 
 
 async def test_paths_that_do_not_exist_make_no_series(door: Door) -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import msgspec
 
+from bursar.http.community_session import COOKIE
 from bursar.http.exchange import Answer, Exchange
-from bursar.http.health import package_version
+from bursar.http.health import HEALTH_PATHS, package_version
+from bursar.http.openapi_parameters import KEY, PARAMETERS
 from bursar.http.problem import PROBLEM_JSON
 from bursar.http.route import Route
 
@@ -36,94 +38,13 @@ _POSTGREST_ERROR: dict[str, Any] = {
         "hint": {"type": ["string", "null"]},
     },
 }
-_PARAMETERS: dict[str, dict[str, Any]] = {
-    "asset": {
-        "in": "query",
-        "required": True,
-        "description": "The unit of value.",
-        "schema": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
-        "example": "credit",
-    },
-    "before_seq": {
-        "in": "query",
-        "description": "Only entries before this sequence number.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
-    },
-    "limit": {
-        "in": "query",
-        "description": "Entries on the page.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
-    },
-    "id": {
-        "in": "path",
-        "required": True,
-        "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
-        "example": 1,
-    },
-    "owner_id": {
-        "in": "path",
-        "required": True,
-        "description": "Whose wallet.",
-        "schema": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 255,
-            "pattern": "^[!-~]([ -~]*[!-~])?$",
-        },
-        "example": "5f0c2c1e-6c0a-4b1f-9a53-3d9f7f0c9d11",
-    },
-    "function": {
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "minLength": 1},
-        "example": "create_reward",
-    },
-    "table": {
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "minLength": 1},
-        "example": "rewards",
-    },
-    "select": {
-        "in": "query",
-        "description": "Columns: `id,alias:name,rewards(name,cost)`, or `*`.",
-        "schema": {"type": "string"},
-        "example": "*",
-    },
-    "order": {
-        "in": "query",
-        "description": "For example `created_at.desc.nullslast,name`.",
-        "schema": {"type": "string"},
-    },
-    "row_limit": {
-        "name": "limit",
-        "in": "query",
-        "description": "Rows, at most 1000.",
-        "schema": {"type": "integer", "minimum": 0},
-    },
-    "offset": {
-        "in": "query",
-        "description": "Rows to pass over.",
-        "schema": {"type": "integer", "minimum": 0},
-    },
-    "prefer": {
-        "name": "Prefer",
-        "in": "header",
-        "description": "`count=exact`, `return=representation` or `return=minimal`.",
-        "schema": {"type": "string"},
-    },
-}
-_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "The same key and request have at most one effect; 1 to 255 ASCII characters.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-}
 _TITLES = {
     200: "Done",
     201: "Done, with a new effect",
+    202: "Accepted, and carried out later",
     204: "Done; there is nothing to show",
     206: "A part of the rows",
+    304: "Nothing has changed",
 }
 
 
@@ -159,7 +80,10 @@ class OpenApi:
 def make_document(routes: list[Route]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of `routes`."""
     types = [
-        made for route in routes for made in (route.body, route.answer) if isinstance(made, type)
+        made
+        for route in routes
+        for made in (route.body, route.answer, route.own_way and route.own_way.schema)
+        if isinstance(made, type)
     ]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
@@ -178,7 +102,8 @@ def make_document(routes: list[Route]) -> dict[str, Any]:
         "components": {
             "schemas": {**schemas, "Problem": _PROBLEM, "PostgrestError": _POSTGREST_ERROR},
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
             },
         },
     }
@@ -186,9 +111,9 @@ def make_document(routes: list[Route]) -> dict[str, Any]:
 
 def _operation(route: Route) -> dict[str, Any]:
     names = [part[1:-1] for part in route.template.split("/") if part.startswith("{")]
-    parameters = [{"name": name, **_PARAMETERS[name]} for name in (*names, *route.parameters)]
+    parameters = [{"name": name, **PARAMETERS[name]} for name in (*names, *route.parameters)]
     if route.idempotent:
-        parameters.append(_KEY)
+        parameters.append(KEY)
     place = route.template.strip("/").replace("/", "_").replace("{", "").replace("}", "")
     operation: dict[str, Any] = {
         "operationId": f"{route.method.lower()}_{place}",
@@ -201,6 +126,8 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["description"] = route.description
     if route.door == "v1":
         operation["security"] = [{"token": []}]
+    elif route.door == "session":
+        operation["security"] = [{"session": []}]
     elif route.door == "postgrest":
         operation["security"] = [{"token": []}, {}]
     else:
@@ -226,33 +153,45 @@ def _responses(route: Route) -> dict[str, Any]:
         }
     shown = {
         "description": "Done",
-        "content": {
-            "application/json": {"schema": {} if route.answer is None else _schema(route.answer)}
-        },
+        "content": {route.media: {"schema": {} if route.answer is None else _schema(route.answer)}},
     }
     responses: dict[str, Any] = {}
     for status in _successes(route):
-        bare = status == 204 or (status == 201 and route.door == "postgrest")
+        bare = status in (204, 304) or (status == 201 and route.door == "postgrest")
         responses[str(status)] = {**({} if bare else shown), "description": _TITLES[status]}
-    if route.template == "/health":
+    if route.template in HEALTH_PATHS:
         return {**responses, "503": {**shown, "description": "The database cannot be reached"}}
-    name = "PostgrestError" if route.door == "postgrest" else "Problem"
-    kind = "application/json" if route.door == "postgrest" else PROBLEM_JSON.decode()
+    kind, refusal = _refusal(route)
     statuses = set(route.statuses)
     if route.door != "open":
-        statuses |= {400, 401, 503, 504}
+        statuses |= {400, 503, 504}
+    if route.door in ("v1", "postgrest", "session"):
+        statuses.add(401)
     if route.body is not None:
         statuses.add(413)
     for status in sorted(statuses):
         responses[str(status)] = {
             "description": "Refused" if status < 500 else "Not now, or a fault",
-            "content": {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+            "content": {kind: {"schema": refusal}},
         }
     return responses
 
 
+def _refusal(route: Route) -> tuple[str, dict[str, Any]]:
+    """Return the media type and the schema of an answer of the route that says no."""
+    if route.own_way is not None:
+        return "application/json", _schema(route.own_way.schema)
+    if route.door == "postgrest":
+        return "application/json", {"$ref": "#/components/schemas/PostgrestError"}
+    return PROBLEM_JSON.decode(), {"$ref": "#/components/schemas/Problem"}
+
+
 def _successes(route: Route) -> tuple[int, ...]:
-    if route.door == "v1" and route.idempotent and route.template != "/v1/batch":
+    if route.successes:
+        return route.successes
+    if route.template == "/v1/batch" or route.template.startswith("/api/"):
+        return (200,)
+    if route.door == "v1" and route.idempotent:
         return (200, 201)
     if route.door == "postgrest":
         if "{table}" in route.template:

@@ -14,10 +14,11 @@ from litestar.exceptions import HTTPException
 
 from bursar.errors import REFUSALS
 from bursar.http.problem import DOOR_CODES, ProblemError, as_problem
+from bursar.pages.static_files import static_file
 
 
 @cache
-def _page(name: str) -> tuple[str, str]:
+def read_page(name: str) -> tuple[str, str]:
     """Return a page of this package and the policy that lets just its own script and style run."""
     text = (files("bursar.http") / name).read_text(encoding="utf-8")
     hashes = {
@@ -46,13 +47,13 @@ def _response(text: str, policy: str) -> Response[str]:
 @get("/docs", include_in_schema=False, sync_to_thread=False)
 def try_it_page() -> Response[str]:
     """Serve the page on which every operation can be tried."""
-    return _response(*_page("try_it.html"))
+    return _response(*read_page("try_it.html"))
 
 
 @get("/docs/errors", include_in_schema=False, sync_to_thread=False)
 def errors_page() -> Response[str]:
     """Serve the list that the `type` of every problem points into."""
-    text, policy = _page("errors.html")
+    text, policy = read_page("errors.html")
     rows = [
         (refusal.code, str(refusal.http_status), refusal.sqlstate, refusal.sentence, refusal.hint)
         for refusal in REFUSALS
@@ -85,7 +86,7 @@ def _fault(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
 def make_pages(route_handlers: Sequence[Any]) -> Litestar:
     """Return the app of the pages: our own and those given."""
     return Litestar(
-        [try_it_page, errors_page, *route_handlers],
+        [try_it_page, errors_page, static_file, *route_handlers],
         openapi_config=None,
         logging_config=None,
         exception_handlers={HTTPException: _http_problem, Exception: _fault},

@@ -13,11 +13,16 @@ RETRY_AFTER_SECONDS = 1
 # What the doors themselves say no with; the rules' own refusals are in the registry.
 DOOR_CODES: dict[str, str] = {
     "UNAUTHENTICATED": "A valid token is needed",
+    "CSRF_REFUSED": "The request is not the session's own",
     "NOT_FOUND": "There is nothing at this address",
     "METHOD_NOT_ALLOWED": "This address does not take that method",
     "BODY_TOO_LARGE": "The body is too large",
     "UNSUPPORTED_MEDIA_TYPE": "The body must be JSON",
     "TIMEOUT": "The request took too long",
+    "NOT_CONFIGURED": "This has not been set up here",
+    "SIGNATURE_INVALID": "The event's signature is not to be trusted",
+    "MODE_MISMATCH": "The event is of the other mode, live or test",
+    "CARD_UNAVAILABLE": "Cards cannot be charged right now",
     "UNAVAILABLE": "The database cannot be reached",
     "OUTCOME_UNKNOWN": "The outcome is not known yet",
     "FAULT": "Something failed that must not",

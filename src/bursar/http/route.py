@@ -9,7 +9,20 @@ from bursar.http.exchange import Answer, Exchange
 from bursar.http.problem import ProblemError
 
 Handler = Callable[[Exchange], Awaitable[Answer]]
-Door = Literal["v1", "postgrest", "open"]
+Door = Literal["v1", "postgrest", "open", "signed", "session"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWay:
+    """How a route speaks where it does not speak as its door does.
+
+    `refuse` makes the answer that says no; `schema` is what the OpenAPI document says it looks
+    like. `hear` is told of each answer of the route and how many seconds it took; it must not fail.
+    """
+
+    refuse: Callable[[ProblemError], Answer]
+    schema: Any
+    hear: Callable[[Answer, float], None] = lambda answer, seconds: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +30,12 @@ class Route:
     """One method of one address.
 
     `door` decides how a token is asked for and how errors look: "v1" wants a token and answers
-    problem bodies, "postgrest" speaks as PostgREST does, "open" asks nobody who they are. `writes`
-    routes are refused while the process is degraded.
+    problem bodies, "postgrest" speaks as PostgREST does, "open" asks nobody who they are, "signed"
+    neither, because the body carries a signature that its handler verifies, "session" neither,
+    because its handler recognises the session's cookie. `writes` routes are refused while the
+    process is degraded. Where errors look like nobody else's, `own_way` makes them. `successes` are
+    the statuses of answers that say yes, where they are not the door's, and `media` is what those
+    answers are, where they are not JSON.
     """
 
     method: str
@@ -35,6 +52,9 @@ class Route:
     parameters: tuple[str, ...] = ()
     idempotent: bool = False
     statuses: tuple[int, ...] = ()
+    successes: tuple[int, ...] = ()
+    media: str = "application/json"
+    own_way: OwnWay | None = None
     tags: tuple[str, ...] = field(default=())
 
 

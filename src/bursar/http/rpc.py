@@ -1,15 +1,17 @@
 """`/rest/v1/rpc/{function}`: functions of the schema public, called as PostgREST calls them.
 
-The purchases are carried by the engine, in batches with everybody else's; the function of the same
-name gives the same answers to those who call it in SQL.
+Those that are verbs are carried by the engine, in batches with everybody else's and under their
+Idempotency-Key; the function of the same name gives the same answers to those who call it in SQL.
 """
 
+import functools
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from bursar.http.calls import Ledger, attributed, caller_of
+from bursar.http.carried_functions import CARRIED, Carried
 from bursar.http.exchange import Answer, Exchange
 from bursar.http.json_body import check_plain
 from bursar.http.postgrest_request import (
@@ -22,25 +24,11 @@ from bursar.http.postgrest_request import (
 from bursar.http.problem import ProblemError, malformed, of_refusal
 from bursar.http.route import Route
 from bursar.http.rpc_call import FunctionCalls
+from bursar.ledger.answer import is_away
 from bursar.ledger.parcel import AMOUNT_MAX
 
 _encode = msgspec.json.Encoder().encode
-_EXAMPLE_ID = "5f0c2c1e-6c0a-4b1f-9a53-3d9f7f0c9d11"
-
-
-class PurchaseReward(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of purchase_reward, by name."""
-
-    p_reward_id: UUID
-    p_collector_id: UUID
-    p_expected_price: int | None = None
-
-
-class PurchaseBounty(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of purchase_bounty, by name."""
-
-    p_bounty_id: UUID
-    p_collector_id: UUID
+_DECODERS = {carried.name: msgspec.json.Decoder(carried.arguments) for carried in CARRIED}
 
 
 class Rpc:
@@ -53,38 +41,7 @@ class Rpc:
     def routes(self) -> list[Route]:
         """Return the routes of this door; the fixed ones answer before the general one."""
         return [
-            Route(
-                "POST",
-                "/rest/v1/rpc/purchase_reward",
-                self.purchase_reward,
-                "purchase_reward",
-                "postgrest",
-                "Buy a reward",
-                "The caller must be the collector or the service role. With an Idempotency-Key the"
-                " first outcome is answered again.",
-                writes=True,
-                body=PurchaseReward,
-                idempotent=True,
-                body_example={"p_reward_id": _EXAMPLE_ID, "p_collector_id": _EXAMPLE_ID},
-                answer={"type": "object"},
-                statuses=(400, 402, 403, 404, 409, 415, 422, 503),
-                tags=("PostgREST",),
-            ),
-            Route(
-                "POST",
-                "/rest/v1/rpc/purchase_bounty",
-                self.purchase_bounty,
-                "purchase_bounty",
-                "postgrest",
-                "Buy a reward, by the name older apps use",
-                writes=True,
-                body=PurchaseBounty,
-                idempotent=True,
-                body_example={"p_bounty_id": _EXAMPLE_ID, "p_collector_id": _EXAMPLE_ID},
-                answer={"type": "object"},
-                statuses=(400, 402, 403, 404, 409, 415, 422, 503),
-                tags=("PostgREST",),
-            ),
+            *(self._carried_route(carried) for carried in CARRIED),
             Route(
                 "POST",
                 "/rest/v1/rpc/{function}",
@@ -113,33 +70,31 @@ class Rpc:
             ),
         ]
 
-    async def purchase_reward(self, exchange: Exchange) -> Answer:
-        """Carry out `purchase_reward(p_reward_id, p_collector_id, p_expected_price)`."""
-        arguments = _decode(_REWARD, await _json(exchange), "purchase_reward")
-        request: dict[str, Any] = {
-            "reward_id": str(arguments.p_reward_id),
-            "collector_id": str(arguments.p_collector_id),
-        }
-        price = arguments.p_expected_price
-        if price is not None:
-            if not 1 <= price <= AMOUNT_MAX:
-                raise malformed("p_expected_price", "It must be from 1 to 10^15.")
-            request["expected_price"] = price
-        return await self._purchase(exchange, request)
-
-    async def purchase_bounty(self, exchange: Exchange) -> Answer:
-        """Carry out `purchase_bounty(p_bounty_id, p_collector_id)`."""
-        arguments = _decode(_BOUNTY, await _json(exchange), "purchase_bounty")
-        return await self._purchase(
-            exchange,
-            {
-                "reward_id": str(arguments.p_bounty_id),
-                "collector_id": str(arguments.p_collector_id),
-            },
+    def _carried_route(self, carried: Carried) -> Route:
+        return Route(
+            "POST",
+            f"/rest/v1/rpc/{carried.name}",
+            functools.partial(self._post, carried),
+            carried.verb,
+            "postgrest",
+            carried.summary,
+            carried.description,
+            writes=True,
+            body=carried.arguments,
+            idempotent=True,
+            body_example=carried.example,
+            answer={"type": "object"},
+            statuses=carried.statuses,
+            tags=("PostgREST",),
         )
 
-    async def _purchase(self, exchange: Exchange, request: dict[str, Any]) -> Answer:
+    async def _post(self, carried: Carried, exchange: Exchange) -> Answer:
+        """Carry a function out as the verb that it is."""
         principal = exchange.principal
+        if carried.service_only and not principal.is_service:
+            exchange.values = {"function": carried.name}
+            return await self._functions.post(exchange)
+        arguments = _decode(carried, await _json(exchange))
         if principal.role == "anon":
             raise ProblemError(
                 401,
@@ -147,17 +102,39 @@ class Rpc:
                 "Sign in to buy.",
                 headers=[(b"www-authenticate", b"Bearer")],
             )
-        request["caller"] = caller_of(principal)
+        request = _request_of(arguments)
+        if not carried.service_only:
+            request["caller"] = caller_of(principal)
         request = attributed(request, principal, key_of(exchange))
-        outcome = await self._ledger.call("purchase_reward", request)
-        if outcome.get("status") != "done":
-            raise of_refusal(outcome)
-        headers = [(b"idempotent-replayed", b"true")] if outcome.get("replayed") else []
-        return Answer(200, _encode(outcome), headers)
+        return _answer(carried, await self._ledger.call(carried.verb, request))
 
 
-_REWARD = msgspec.json.Decoder(PurchaseReward)
-_BOUNTY = msgspec.json.Decoder(PurchaseBounty)
+def _answer(carried: Carried, outcome: dict[str, Any]) -> Answer:
+    """Answer an outcome as the function does; what it knows nothing of is an error: a key, a
+    database that is away, and that it is not there itself."""
+    if outcome.get("status") != "done" and (
+        carried.raises
+        or outcome.get("code") in ("IDEMPOTENCY_MISMATCH", "APP_DOWN")
+        or is_away(outcome)
+    ):
+        raise of_refusal(outcome)
+    headers = [(b"idempotent-replayed", b"true")] if outcome.get("replayed") else []
+    return Answer(200, _encode(outcome), headers, code=str(outcome.get("code", "done")))
+
+
+def _request_of(arguments: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields of the verb that were given."""
+    given = {name: getattr(arguments, name) for name in arguments.__struct_fields__}
+    price = given.get("expected_price")
+    if price is not None and not 1 <= price <= AMOUNT_MAX:
+        raise malformed("p_expected_price", "It must be from 1 to 10^15.")
+    return {name: _plain(value) for name, value in given.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 async def _json(exchange: Exchange) -> bytes:
@@ -166,13 +143,13 @@ async def _json(exchange: Exchange) -> bytes:
     return await exchange.body()
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, function: str) -> Any:
+def _decode(carried: Carried, body: bytes) -> Any:
     """Decode the arguments; complain as PostgREST does about names, as we do about amounts."""
     try:
-        arguments = decoder.decode(body or b"{}")
+        arguments = _DECODERS[carried.name].decode(body or b"{}")
         check_plain(body or b"{}")
     except msgspec.ValidationError as error:
-        raise _complaint(str(error), function) from None
+        raise _complaint(str(error), carried.name) from None
     except (ValueError, RecursionError, msgspec.DecodeError) as error:
         if isinstance(error, (msgspec.DecodeError, UnicodeDecodeError, RecursionError)):
             raise invalid_json() from None
@@ -183,12 +160,12 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, function: str) -> A
 def _complaint(text: str, function: str) -> ProblemError:
     if "unknown field" in text or "missing required field" in text:
         return no_such_function(function)
-    _, _, where = text.partition("$.")
+    what, _, where = text.partition(" - at `$.")
     field = where.rstrip("`")
-    if field.endswith("_id"):
+    if "uuid" in what.lower():
         return ProblemError(
             400, "22P02", "invalid input syntax for type uuid", f"The argument {field} is no uuid."
         )
     if not field:
         return ProblemError(400, "PGRST102", "The body must be a JSON object of named arguments.")
-    return malformed(field, "It must be a whole number from 1 to 10^15.")
+    return malformed(field, f"{what}.")

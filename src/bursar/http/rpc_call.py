@@ -22,6 +22,7 @@ from bursar.http.postgrest_request import (
 from bursar.http.problem import ProblemError, malformed, refused
 from bursar.http.role_session import RoleSession
 from bursar.http.route import decoded
+from bursar.ledger.pause import Pause
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,10 +30,10 @@ _encode = msgspec.json.Encoder().encode
 class FunctionCalls:
     """Finds a function in the catalogue, calls it as the caller's role, and shapes the answer."""
 
-    def __init__(self, session: RoleSession, catalogue: Catalogue, *, degraded: bool) -> None:
+    def __init__(self, session: RoleSession, catalogue: Catalogue, *, pause: Pause) -> None:
         self._session = session
         self._catalogue = catalogue
-        self._degraded = degraded
+        self._pause = pause
 
     async def post(self, exchange: Exchange) -> Answer:
         """Call with the arguments of the JSON body; {} when there are none."""
@@ -50,7 +51,7 @@ class FunctionCalls:
                 f"The function {function.name} cannot promise to run once.",
                 hint="Send the request without an Idempotency-Key.",
             )
-        if self._degraded and function.volatile:
+        if self._pause and function.volatile:
             raise refused("DEGRADED")
         return await self._call(
             exchange, function, given, body.decode(), one=one, read_only=not function.volatile

@@ -7,7 +7,7 @@ from typing import Any
 
 import uvicorn
 
-from bursar.http.app import create_app
+from bursar.http.app import Bursar, create_app
 from bursar.settings import Settings
 
 SHUTDOWN_SECONDS = 10
@@ -107,7 +107,8 @@ def serve_on(
     """Serve `app` on a socket that `bound` made for `host`, as `serve` does."""
     port = listener.getsockname()[1]
     config = make_config(app, settings, host, port, trusted_proxies=trusted_proxies)
-    server = _Server(config, address_of(listener, host), on_ready)
+    let_go = app.let_go if isinstance(app, Bursar) else None
+    server = _Server(config, address_of(listener, host), on_ready, let_go)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
     if not server.started:
@@ -115,17 +116,28 @@ def serve_on(
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready, and when it is about to stop."""
 
     def __init__(
-        self, config: uvicorn.Config, address: str, on_ready: Callable[[str], None] | None
+        self,
+        config: uvicorn.Config,
+        address: str,
+        on_ready: Callable[[str], None] | None,
+        let_go: Callable[[], None] | None,
     ) -> None:
         super().__init__(config)
         self._address = address
         self._on_ready = on_ready
+        self._let_go = let_go
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets=sockets)
         if self.started and self._on_ready is not None:
             self._on_ready(self._address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Have nobody wait or listen any longer, then answer what is under way."""
+        if self._let_go is not None:
+            self._let_go()
+        await super().shutdown(sockets=sockets)

@@ -2,8 +2,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -59,8 +61,40 @@ def test_a_real_server_answers_and_ends_cleanly(
         assert client.head("/health").content == b""
         assert client.options("/v1/grants").status_code == 204
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=15)
+    _, log = process.communicate(timeout=60)
     assert process.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in log
     assert SECRET not in log
     assert '"route":"/v1/grants"' in log
+
+
+def test_those_who_listen_or_wait_do_not_keep_it_from_ending(
+    server: tuple[str, subprocess.Popen[str]],
+) -> None:
+    address, process = server
+    user = str(uuid.uuid4())
+    service = {"authorization": f"Bearer {mint('service_role', None, SECRET, 60)}"}
+    me = {"authorization": f"Bearer {mint('authenticated', user, SECRET, 60)}"}
+    grant = {"owner_id": user, "asset": "generation_credit", "amount": 1}
+    with httpx.Client(base_url=address, timeout=30) as client:
+        assert client.post("/v1/grants", json=grant, headers=service).status_code == 201
+        submitted = client.post(
+            "/functions/v1/submit-generation", json={"prompt": "a fox"}, headers=me
+        )
+        job = f"/functions/v1/generation-jobs/{submitted.json()['job_id']}"
+        with (
+            ThreadPoolExecutor(1) as pool,
+            client.stream("GET", f"{job}/events", headers=me) as listening,
+        ):
+            pieces = listening.iter_text()
+            while "event: state" not in next(pieces):
+                pass
+            waiting = pool.submit(client.get, f"{job}?wait=20", headers=me)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert "".join(pieces) == ""
+            assert waiting.result(15).json()["status"] == "queued"
+    _, log = process.communicate(timeout=30)
+    assert time.monotonic() - began < 18  # Who waits is answered after 20 by itself.
+    assert "exceeded" not in log

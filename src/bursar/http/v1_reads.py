@@ -119,21 +119,21 @@ class V1Reads:
 
     async def wallet(self, exchange: Exchange) -> Answer:
         """Answer a wallet's balance, what is held, and what is owed."""
-        owner_id, given = _owner(exchange), _parameters(exchange, {"asset"})
+        owner_id, given = _owner(exchange), parameters_of(exchange, {"asset"})
         return await self._read("WALLET_NOT_FOUND", "read_wallet", owner_id, _asset(given))
 
     async def explain(self, exchange: Exchange) -> Answer:
         """Answer why the balance is what it is."""
-        owner_id, given = _owner(exchange), _parameters(exchange, {"asset"})
+        owner_id, given = _owner(exchange), parameters_of(exchange, {"asset"})
         return await self._read("WALLET_NOT_FOUND", "explain", owner_id, _asset(given))
 
     async def statement(self, exchange: Exchange) -> Answer:
         """Answer one page of entries and the address of the next."""
         owner_id = _owner(exchange)
-        given = _parameters(exchange, {"asset", "before_seq", "limit"})
+        given = parameters_of(exchange, {"asset", "before_seq", "limit"})
         asset = _asset(given)
-        before = _number(given, "before_seq", 2**63 - 1)
-        limit = _number(given, "limit", PAGE_MAX) or PAGE_DEFAULT
+        before = number_of(given, "before_seq", 2**63 - 1)
+        limit = number_of(given, "limit", PAGE_MAX) or PAGE_DEFAULT
         entries = await self._ledger.read("read_statement", owner_id, asset, before, limit) or []
         link = None
         if len(entries) == limit and entries[-1]["seq"] > 1:
@@ -185,7 +185,8 @@ def _owner(exchange: Exchange) -> str:
     return owner_id
 
 
-def _parameters(exchange: Exchange, allowed: set[str]) -> dict[str, str]:
+def parameters_of(exchange: Exchange, allowed: set[str]) -> dict[str, str]:
+    """Return the query's parameters. Raises 422 for one that there is not, or that comes twice."""
     given: dict[str, str] = {}
     for name, value in exchange.parameters():
         if name not in allowed:
@@ -203,7 +204,8 @@ def _asset(given: dict[str, str]) -> str:
     return asset
 
 
-def _number(given: dict[str, str], name: str, most: int) -> int | None:
+def number_of(given: dict[str, str], name: str, most: int) -> int | None:
+    """Return a parameter's whole number, 1 to `most`. Raises 422 where it is none of these."""
     text = given.get(name)
     if text is None:
         return None
