@@ -2,13 +2,19 @@
 
 from typing import Any
 
+import httpx
 from litestar import Request, Response, get
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from bursar.demo.assortment import REWARDS
-from bursar.demo.frame import render, static_file
+from bursar.demo.community_routes import community
+from bursar.demo.happened import happened_routes
+from bursar.demo.market_routes import market_routes
+from bursar.demo.shop_routes import shop_routes
 from bursar.demo.sign_in import TOP_UP, sign_in_routes
+from bursar.demo.site import render
+from bursar.demo.studio_routes import studio_routes
 from bursar.demo.visitors import VISITORS
 from bursar.settings import Settings
 
@@ -17,13 +23,27 @@ from bursar.settings import Settings
 _ON_SALE = sum(reward.is_active for reward in REWARDS)
 
 
-def demo_routes(settings: Settings) -> list[ControllerRouterHandler]:
+def demo_routes(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None = None
+) -> list[ControllerRouterHandler]:
     """Return the route handlers of the demonstration.
 
     Mounting them is what switches the demonstration on: whoever reaches the address may then act
-    as its visitors. Raises `ValueError` when the settings have no secret to sign tokens with.
+    as its visitors, and turn the shop's switches. `transport` is for tests: it carries the pretend
+    app store's word to the service, and leads to the provider, in place of a network. Raises
+    `ValueError` when the settings have no secret to sign tokens with.
     """
-    return [landing, demo, rewards, static_file, sign_in_routes(settings)]
+    return [
+        landing,
+        demo,
+        rewards,
+        community,
+        sign_in_routes(settings),
+        happened_routes(),
+        *market_routes(settings),
+        *shop_routes(settings, transport),
+        *studio_routes(settings, transport),
+    ]
 
 
 @get("/", include_in_schema=False, sync_to_thread=False)

@@ -6,13 +6,15 @@ import httpx
 import jwt
 import pytest
 
+from bursar.console.routes import console_routes
 from bursar.db.scratch import ScratchDatabase
 from bursar.demo.routes import demo_routes
 from bursar.demo.seed import seed
-from bursar.demo.sign_in import ENOUGH
+from bursar.demo.sign_in import ENOUGH, EVERYBODY
 from bursar.demo.visitors import COLLECTOR, NEWCOMER, VISITORS
 from bursar.http.app import create_app
 from bursar.settings import Settings
+from tests.ledger_in_sql import Ledger, done
 
 SECRET = "a secret that only these tests know, of forty"
 
@@ -21,7 +23,9 @@ SECRET = "a secret that only these tests know, of forty"
 async def client(database: ScratchDatabase) -> AsyncIterator[httpx.AsyncClient]:
     seed(database.service_url)
     settings = Settings(jwt_secret=SECRET, database_url=database.service_url, log_level="error")
-    app = create_app(None, settings, route_handlers=demo_routes(settings))
+    app = create_app(
+        None, settings, route_handlers=[*console_routes(settings), *demo_routes(settings)]
+    )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as made:
         yield made
@@ -49,7 +53,8 @@ async def test_every_file_that_a_page_names_is_there(client: httpx.AsyncClient) 
             target = part.split('"', 1)[0]
             if target.startswith("."):
                 answer = await client.get(httpx.URL(f"http://bursar{page}").join(target))
-                assert answer.status_code == 200, target
+                wanted = 303 if target.endswith("console") else 200
+                assert answer.status_code == wanted, target
 
 
 async def test_the_pages_hold_below_a_prefix(client: httpx.AsyncClient) -> None:
@@ -172,3 +177,42 @@ async def test_credits_are_added_once_for_a_key_and_only_until_there_are_plenty(
     assert [answer.status_code for answer in answers] == [200] * 9 + [409]
     assert "plenty" in answers[-1].json()["detail"]
     assert NEWCOMER.user_id not in answers[-1].text
+
+
+async def test_a_visitors_latest_transactions_are_shown_with_both_sides(
+    client: httpx.AsyncClient, database: ScratchDatabase
+) -> None:
+    stranger = "0f3c5a9e-0000-4000-8000-0000000077d1"
+    done(
+        Ledger(database).one(
+            "transfer",
+            owner_id=COLLECTOR.user_id,
+            to_owner_id=stranger,
+            asset="credit",
+            amount=30,
+            reason="a present",
+            key="a present",
+        )
+    )
+    answer = await client.get("/demo/happened", params={"visitor": COLLECTOR.slug})
+
+    newest, oldest = answer.json()["transactions"]
+    assert (newest["verb"], newest["reason"]) == ("transfer", "a present")
+    assert newest["entries"] == [
+        {"wallet": "Collector", "own": True, "amount": -30, "balance_after": 70},
+        {"wallet": "another wallet", "own": False, "amount": 30, "balance_after": None},
+    ]
+    assert [side["wallet"] for side in oldest["entries"]] == ["system:external", "Collector"]
+    assert stranger not in answer.text
+
+
+async def test_what_happened_is_told_of_visitors_to_our_own_pages(
+    client: httpx.AsyncClient,
+) -> None:
+    for visitor in EVERYBODY:
+        assert (await client.get(f"/demo/happened?visitor={visitor}")).status_code == 200
+    assert (await client.get(f"/demo/happened?visitor={COLLECTOR.user_id}")).status_code == 404
+    assert (await client.get("/demo/happened")).status_code == 404
+    other = {"sec-fetch-site": "cross-site"}
+    answer = await client.get("/demo/happened?visitor=collector", headers=other)
+    assert answer.status_code == 403

@@ -1,12 +1,20 @@
-"""Puts the demonstration's visitors and rewards into a database, once however often it is asked."""
+"""Puts the demonstration into a database, once however often it is asked."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
+from bursar.demo.artists import ARTISTS
 from bursar.demo.assortment import REWARDS
-from bursar.demo.visitors import VISITORS
+from bursar.demo.first_posts import write_first_posts
+from bursar.demo.first_purchases import make_first_purchases
+from bursar.demo.members import MEMBERS, MODERATOR
+from bursar.demo.stock import stock_up
+from bursar.demo.visitors import VISITORS, Visitor
+from bursar.demo.workspaces import WORKSPACES
 from bursar.errors import Fault
 
 CONNECT_SECONDS = 10
@@ -15,13 +23,17 @@ _INSERT = """
     VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
 """
 
+_APPOINT = "UPDATE public.users SET is_moderator = true WHERE id = %s AND NOT is_moderator"
+
 
 def seed(database_url: str) -> None:
     """Make what is missing of the demonstration; change nothing that is there.
 
+    A lead that is sold out is missing, and is put on sale again as another one.
+
     The opening credits carry an external id, which has an effect once for ever, so that a visitor
-    who has spent theirs does not get them again. The login of `database_url` must be the service's
-    or an administrator's.
+    who has spent theirs does not get them again; so it is with what learners bought in the shop.
+    The login of `database_url` must be the service's or an administrator's.
 
     Raises `psycopg.Error` when the database cannot be reached, and `Fault` when it refuses.
     """
@@ -43,33 +55,50 @@ def seed(database_url: str) -> None:
                     for reward in REWARDS
                 ],
             )
-        # A statement of its own, as the ledger's verbs want to be called.
-        connection.commit()
-        connection.execute("SET LOCAL ROLE service_role")
-        row = connection.execute("SELECT bursar.grant(%s)", [json.dumps(_grants())]).fetchone()
-    _check([] if row is None else row[0])
+        stock_up(connection)
+
+        def ask(function: str, request: Any) -> Any:
+            # A statement of its own, as the ledger's verbs want to be called.
+            connection.commit()
+            connection.execute("SET LOCAL ROLE service_role")
+            call = sql.SQL("SELECT bursar.{}(%s)").format(sql.Identifier(function))
+            row = connection.execute(call, [json.dumps(request)]).fetchone()
+            return None if row is None else row[0]
+
+        def carry(verb: str, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            return list(ask(verb, requests) or [])
+
+        _check(carry("grant", _grants()))
+        make_first_purchases(carry)
+        write_first_posts(ask)
+        connection.execute(_APPOINT, [MODERATOR.user_id])
 
 
 def _grants() -> list[dict[str, Any]]:
     return [
-        {
-            "owner_id": visitor.user_id,
-            "asset": "credit",
-            "amount": visitor.opening_credits,
-            "bucket": "promotional",
-            "reason": "opening credits",
-            "external": {
-                "provider": "demo",
-                "account": "bursar",
-                "mode": "test",
-                "id": f"opening:{visitor.slug}",
-            },
-            "key": f"demo:opening:{visitor.slug}",
-            "actor": "service:demo",
-        }
-        for visitor in VISITORS
-        if visitor.opening_credits
+        *(_grant(visitor, "credit") for visitor in VISITORS if visitor.opening_credits),
+        *(_grant(office, "workspace_credit") for office in WORKSPACES if office.opening_credits),
+        *(_grant(artist, "generation_credit") for artist in ARTISTS if artist.opening_credits),
+        *(_grant(member, "community_credit") for member in MEMBERS if member.opening_credits),
     ]
+
+
+def _grant(visitor: Visitor, asset: str) -> dict[str, Any]:
+    return {
+        "owner_id": visitor.user_id,
+        "asset": asset,
+        "amount": visitor.opening_credits,
+        "bucket": "promotional",
+        "reason": "opening credits",
+        "external": {
+            "provider": "demo",
+            "account": "bursar",
+            "mode": "test",
+            "id": f"opening:{visitor.slug}",
+        },
+        "key": f"demo:opening:{visitor.slug}",
+        "actor": "service:demo",
+    }
 
 
 def _check(outcomes: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from bursar.db.scratch import ScratchDatabase
 from bursar.demo.assortment import FIELD_NOTEBOOK, REWARDS
 from bursar.demo.seed import seed
 from bursar.demo.visitors import COLLECTOR, NEWCOMER, SECOND_COLLECTOR
+from bursar.demo.workspaces import BUILDING, ROOFING
 
 
 def everything(database: ScratchDatabase) -> list[object]:
@@ -15,6 +16,12 @@ def everything(database: ScratchDatabase) -> list[object]:
             "SELECT user_id::text, balance FROM public.user_credits ORDER BY 1",
             "SELECT * FROM public.rewards ORDER BY id",
             "SELECT * FROM bursar.entry ORDER BY transaction_id, seq",
+            "SELECT workspace_id::text, balance FROM public.workspace_credits ORDER BY 1",
+            "SELECT * FROM public.leads ORDER BY id",
+            "SELECT * FROM public.marketplace_config",
+            "SELECT * FROM public.purchase_claims ORDER BY tx_id",
+            "SELECT * FROM public.audit_purchases ORDER BY tx_id",
+            "SELECT * FROM public.user_wallet_balances ORDER BY user_id",
         ):
             found.append(connection.execute(query).fetchall())
     return found
@@ -29,6 +36,7 @@ def test_the_second_seed_changes_nothing(database: ScratchDatabase) -> None:
     assert everything(database) == first
     assert first[0] == [(COLLECTOR.user_id, 100), (SECOND_COLLECTOR.user_id, 500)]
     assert NEWCOMER.user_id not in str(first[0])
+    assert first[3] == [(ROOFING.user_id, 250), (BUILDING.user_id, 1500)]
 
 
 def test_opening_credits_come_once_even_when_their_keys_are_pruned(

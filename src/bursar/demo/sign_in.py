@@ -9,7 +9,11 @@ import msgspec
 from litestar import Request, Response, Router, post
 from litestar.exceptions import ClientException, NotFoundException, PermissionDeniedException
 
+from bursar.demo.artists import ARTIST_BY_SLUG
+from bursar.demo.learners import LEARNER_BY_SLUG
+from bursar.demo.members import MEMBER_BY_SLUG
 from bursar.demo.visitors import BY_SLUG, Visitor
+from bursar.demo.workspaces import WORKSPACE_BY_SLUG
 from bursar.http.auth import mint
 from bursar.http.problem import PROBLEM_JSON, ProblemError, as_problem, of_refusal
 from bursar.settings import Settings
@@ -22,6 +26,7 @@ TOP_UP = 100
 # Enough to claim everything; beyond it there is nothing to show.
 ENOUGH = 1000
 BODY_BYTES_MAX = 1024
+EVERYBODY = BY_SLUG | WORKSPACE_BY_SLUG | LEARNER_BY_SLUG | ARTIST_BY_SLUG | MEMBER_BY_SLUG
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
@@ -59,27 +64,34 @@ def sign_in_routes(settings: Settings) -> Router:
 
     @post("/token", status_code=200, include_in_schema=False)
     async def token(request: AnyRequest) -> SignedIn:
-        visitor = _visitor((await _body(request, Choice)).visitor)
+        visitor = visitor_of((await read_body(request, Choice)).visitor, EVERYBODY)
         access = mint("authenticated", visitor.user_id, settings.jwt_secret, TOKEN_SECONDS)
         return SignedIn(visitor.user_id, visitor.name, access, TOKEN_SECONDS)
 
     return Router(
         "/demo",
         route_handlers=[token, add_credits],
-        before_request=_refuse_other_sites,
+        before_request=refuse_other_sites,
         request_max_body_size=BODY_BYTES_MAX,
-        exception_handlers={ProblemError: _answer_problem},
+        exception_handlers={ProblemError: answer_problem},
     )
 
 
 @post("/credits", status_code=200, include_in_schema=False)
 async def add_credits(request: AnyRequest) -> dict[str, Any]:
     """Grant a visitor 100 credits, unless they have plenty."""
-    asked = await _body(request, TopUp)
-    visitor = _visitor(asked.visitor)
+    asked = await read_body(request, TopUp)
+    visitor = visitor_of(asked.visitor, BY_SLUG)
+    return await give_credits(request, visitor, "credit", TOP_UP, ENOUGH, asked.key)
+
+
+async def give_credits(
+    request: AnyRequest, visitor: Visitor, asset: str, amount: int, enough: int, key: str
+) -> dict[str, Any]:
+    """Grant a visitor so many credits, once for a key. Raises a 409 problem if they have enough."""
     ledger = cast("Ledger", request.app.state.ledger)
-    wallet = await ledger.read("read_wallet", visitor.user_id, "credit")
-    if wallet is not None and wallet["balance"] >= ENOUGH:
+    wallet = await ledger.read("read_wallet", visitor.user_id, asset)
+    if wallet is not None and wallet["balance"] >= enough:
         raise ProblemError(
             409, "ENOUGH", f"{visitor.name} has {wallet['balance']} credits, which is plenty."
         )
@@ -87,11 +99,11 @@ async def add_credits(request: AnyRequest) -> dict[str, Any]:
         "grant",
         {
             "owner_id": visitor.user_id,
-            "asset": "credit",
-            "amount": TOP_UP,
+            "asset": asset,
+            "amount": amount,
             "bucket": "promotional",
             "reason": "credits added on the demo page",
-            "key": f"demo:{asked.key}",
+            "key": f"demo:{key}",
             "actor": "service:demo",
         },
     )
@@ -100,27 +112,30 @@ async def add_credits(request: AnyRequest) -> dict[str, Any]:
     return outcome
 
 
-async def _body(request: AnyRequest, kind: type[T]) -> T:
+async def read_body(request: AnyRequest, kind: type[T]) -> T:
+    """Return the body of a request. Raises a 400 error when it is not what is wanted."""
     try:
         return msgspec.json.decode(await request.body(), type=kind)
     except msgspec.MsgspecError as error:
         raise ClientException("The body cannot be read.") from error
 
 
-def _visitor(slug: str) -> Visitor:
-    visitor = BY_SLUG.get(slug)
+def visitor_of(slug: str, among: dict[str, Visitor]) -> Visitor:
+    """Return the visitor with that slug. Raises a 404 error when there is none."""
+    visitor = among.get(slug)
     if visitor is None:
         raise NotFoundException("There is no such visitor.")
     return visitor
 
 
-def _refuse_other_sites(request: AnyRequest) -> None:
+def refuse_other_sites(request: AnyRequest) -> None:
     """Refuse a page of another site that sends its reader's browser here."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise PermissionDeniedException("Only the demo's own pages may ask this.")
 
 
-def _answer_problem(request: AnyRequest, error: ProblemError) -> Response[bytes]:
+def answer_problem(request: AnyRequest, error: ProblemError) -> Response[bytes]:
+    """Answer with what the problem says, as the doors of the API do."""
     return Response(
         as_problem(error, request.headers.get("x-request-id", "")),
         status_code=error.status,

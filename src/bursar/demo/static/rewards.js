@@ -2,14 +2,14 @@
 // switched off while an answer is on its way, so that a double click is a real one.
 
 import { connection, Lost, newKey, Refusal, Session } from "./door.js";
+import { choose, complain, find, keepUp, named, reveal, showWho } from "./page.js";
+import { raceBy } from "./race.js";
 import { race } from "./rewards_race.js";
 import * as view from "./rewards_view.js";
 import { say } from "./toast.js";
-import { refreshTimes } from "./words.js";
 
 const PAGE = 20;
 const windows = new BroadcastChannel("bursar-rewards");
-const find = (id) => document.getElementById(id);
 
 let session = null;
 let entries = [];
@@ -134,68 +134,23 @@ async function addCredits(key) {
   await changed(me);
 }
 
-function complain(error, way, more = "") {
-  if (error instanceof Refusal) {
-    say({
-      kind: error.status >= 500 && error.status !== 503 ? "fault" : "no",
-      sentence: error.message, code: error.code, more, way,
-    });
-  } else if (error instanceof Lost) {
-    say({
-      kind: "no", sentence: "No answer came. Ask again: nothing is charged twice", more, way,
-    });
-  } else {
-    say({ kind: "fault", sentence: "This page failed", more: String(error), way });
-  }
-}
-
-function reveal(id) {
-  const heading = find(id);
-  heading.scrollIntoView({ block: "start" });
-  heading.focus({ preventScroll: true });
-}
-
 async function become(visitor) {
   session = new Session(visitor);
-  const address = new URL(location.href);
-  address.searchParams.set("as", visitor);
-  history.replaceState(null, "", address);
-  view.showAbout(visitor);
+  showWho(visitor);
   view.wait();
-  find("verdict").replaceChildren();
   await load();
 }
 
-connection.onChange = (lost, degraded, wasLost) => {
-  view.showStrip(lost, degraded);
-  if (wasLost) load();
-};
+keepUp({ load, become, isReady: () => session !== null });
 windows.addEventListener("message", (event) => {
   if (event.data === session?.userId) load();
 });
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && session) load();
-});
 find("add").addEventListener("click", () => addCredits(newKey()));
 find("older").addEventListener("click", showOlder);
-find("visitors").addEventListener("change", (event) => become(event.target.value));
-find("race").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const me = session;
+raceBy(async (place) => {
   const reward = rewards.find((each) => each.id === find("race-reward").value);
-  if (!reward) return;
-  try {
-    await race(me, reward, find("verdict"), () => me === session);
-  } catch (error) {
-    complain(error, null);
-  }
-  await changed(me);
-});
-setInterval(refreshTimes, 20_000);
+  if (reward) await race(session, reward, place);
+}, () => changed(session));
 
-const wanted = new URL(location.href).searchParams.get("as");
-const choices = [...document.querySelectorAll("#visitors input")];
-const chosen = choices.find((input) => input.value === wanted) ?? choices[0];
-chosen.checked = true;
-become(chosen.value);
+become(choose(named()));
 connection.look();

@@ -1,9 +1,9 @@
 // Puts what was read on the page. Rows stay the same elements as they change, so that the focus
 // stays where the reader put it.
 
+import { done, empty, find } from "./page.js";
 import { amount, signed, time, unit } from "./words.js";
 
-const find = (id) => document.getElementById(id);
 const row = find("reward-row");
 
 export function showBalance(balance) {
@@ -64,7 +64,7 @@ function fillRow(item, reward, state, claim) {
   button.className = state.name === "open" ? "button" : "button quiet";
   button.setAttribute("aria-label", state.name === "open"
     ? `Claim ${reward.name} for ${amount(reward.cost)} ${unit(reward.cost)}`
-    : `Try to claim ${reward.name} all the same`);
+    : `${state.button}: ${reward.name}, all the same`);
   button.onclick = () => claim(reward);
 }
 
@@ -148,18 +148,6 @@ function cell(name, content) {
   return element;
 }
 
-function empty(sentence) {
-  const item = document.createElement("li");
-  item.className = "empty muted";
-  item.textContent = sentence;
-  return item;
-}
-
-export function showAbout(visitor) {
-  const input = document.querySelector(`#visitors input[value="${CSS.escape(visitor)}"]`);
-  find("about").textContent = input.closest("label").title;
-}
-
 /** Until the next reader's data are there, the page keeps its shape and says that it waits. */
 export function wait() {
   for (const id of ["balance", "rewards", "collected", "history"]) {
@@ -175,16 +163,4 @@ export function fail() {
   }
   if (find("history").querySelector(".ghost")) showNoEntries("This could not be read.");
   for (const id of ["balance", "history"]) done(id);
-}
-
-function done(id) {
-  find(id).setAttribute("aria-busy", "false");
-}
-
-export function showStrip(lost, degraded) {
-  const strip = find("strip");
-  strip.hidden = !(lost || degraded);
-  strip.textContent = lost
-    ? "The connection is lost. What you see may be out of date; trying again."
-    : "Changes are paused for maintenance; reading goes on.";
 }

@@ -1,0 +1,43 @@
+// A member of the community, signed in by cookie. Windows of one browser share the cookie, so the
+// session may be another visitor's by now: the token that goes along tells, and one signs in anew.
+
+import { insist, newKey, Refusal, send, Session } from "./door.js";
+
+export class Member {
+  #app;
+  #csrf = null;
+  #signing = null;
+
+  constructor(visitor) {
+    this.visitor = visitor;
+    this.#app = new Session(visitor);
+  }
+
+  /** Exchange the visitor's token, as an app's own sign-in gives one, for a session. */
+  async signIn() {
+    this.#signing ??= this.#app
+      .ask("community/login", { method: "POST", body: {}, credentials: "same-origin" })
+      .then(({ csrf_token: token }) => { this.#csrf = token; })
+      .finally(() => { this.#signing = null; });
+    await this.#signing;
+  }
+
+  async ask(path, options = {}) {
+    for (let tries = 0; ; tries += 1) {
+      if (!this.#csrf) await this.signIn();
+      const headers = { "x-csrf-token": this.#csrf, ...options.headers };
+      try {
+        return await send(`community/${path}`, { ...options, headers, credentials: "same-origin" });
+      } catch (error) {
+        const isOver = error instanceof Refusal && (error.status === 401 || error.code === "CSRF_REFUSED");
+        if (!isOver || tries > 1) throw error;
+        this.#csrf = null;
+      }
+    }
+  }
+
+  /** Ask for something that changes something; no answer, and it is asked again under its key. */
+  change(path, body, key = newKey(), method = "POST") {
+    return insist(() => this.ask(path, { method, headers: { "idempotency-key": key }, body }));
+  }
+}
