@@ -32,12 +32,15 @@ def benchmark(
 ) -> dict[str, Any]:
     """Measure and return the document.
 
-    `seconds` and `rounds` replace those of the mode. Raises `ValueError` when `only` names a path
+    `seconds` and `rounds` replace those of the mode. Carts are measured unless `only` or `seconds`
+    ask for less than everything. Raises `ValueError` when `only` names a path
     that does not exist, and `KeyboardInterrupt` when the process was told to stop, by whatever
     signal; everything that was started is stopped and removed by then.
     """
     paths = make_paths(only, pgledger)
     plan = plan_of(full=full, seconds=seconds, rounds=rounds)
+    if only:
+        plan = replace(plan, carts=None)
     try:
         return as_json(uvloop.run(_until_told(plan, paths, on_step)))
     except asyncio.CancelledError:
@@ -64,6 +67,7 @@ def plan_of(*, full: bool, seconds: float | None, rounds: int | None) -> Plan:
             budget_seconds=seconds,
             cell_seconds_min=_CELL_SECONDS_MIN,
             reserve_seconds=min(plan.reserve_seconds, seconds / 4),
+            carts=None,
         )
     return plan
 

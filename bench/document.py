@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.carts import report as carts
 from bench.comparisons import Finding, findings
 from bench.load import Load, Spread
 from bench.orders import POOR_PURCHASES
 from bench.paths.path import Buyer
 from bench.run import Run
 
-FORMAT = "bursar-bench/2"
+FORMAT = "bursar-bench/3"
 # The kernel's own work for the disk and the network counts as others'; more than this is somebody.
 NOISE_MAX = 0.3
 
@@ -54,6 +55,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "wrong_results": {path: audit.as_dict() for path, audit in run.audits.items()},
         "wrong_paths": run.wrong_paths,
         "storage": run.storage,
+        "carts": None if run.carts is None else carts.as_json(run.carts),
     }
 
 

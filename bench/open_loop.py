@@ -5,8 +5,10 @@ behind it, as it would in life; a closed loop would politely wait and hide it.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 from bench.load import Load
 from bench.orders import Order
@@ -36,14 +38,14 @@ async def open_loop(
     """
     load = Load(rate=rate)
     clock = time.perf_counter
-    waiting: asyncio.Queue[tuple[float, Order]] = asyncio.Queue()
+    waiting: asyncio.Queue[tuple[int, Order]] = asyncio.Queue()
     begun = clock()
-    counted_from = begun + warm_up
-    counted_to = counted_from + seconds
+    # By their number, since a moment that is a sum may be a little less than it.
+    counted_from, counted_to = _number_at(warm_up, rate), _number_at(warm_up + seconds, rate)
 
     async def caller() -> None:
         while True:
-            planned, order = await waiting.get()
+            number, order = await waiting.get()
             try:
                 done = await path.buy([order])
             except Exception as error:  # whatever a path can raise is a failed call
@@ -51,24 +53,21 @@ async def open_loop(
             else:
                 path.acknowledged += done
                 load.done += done
-                if counted_from <= planned < counted_to:
+                if number >= counted_from:
                     load.purchases += done
                     load.refused += 1 - done
-                    load.latencies.append(clock() - planned)
+                    load.latencies.append(clock() - begun - number / rate)
             finally:
                 waiting.task_done()
 
     noting = asyncio.ensure_future(watch(load, seconds, warm_up, path.server_pid, database_pid))
     callers = [asyncio.ensure_future(caller()) for _ in range(connections)]
     try:
-        for number, order in enumerate(orders):
-            planned = begun + number / rate
-            if planned >= counted_to:
-                break
-            early = planned - clock()
+        for number, order in enumerate(islice(orders, counted_to)):
+            early = begun + number / rate - clock()
             if early > 0:
                 await asyncio.sleep(early + _HALF_TICK_SECONDS)
-            waiting.put_nowait((planned, order))
+            waiting.put_nowait((number, order))
         await asyncio.wait_for(waiting.join(), _DRAIN_SECONDS)
         await noting
     finally:
@@ -77,3 +76,8 @@ async def open_loop(
         await asyncio.gather(*callers, noting, return_exceptions=True)
     load.seconds = seconds
     return load
+
+
+def _number_at(seconds: float, rate: float) -> int:
+    """Return the number, from 0, of the first order that is planned at that moment or later."""
+    return math.ceil(round(seconds * rate, 6))

@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bench.carts.page import section_of
 from bench.plots import (
     Bars,
     Lines,
@@ -21,7 +22,8 @@ from bench.plots import (
     draw_ranges,
     place_of,
 )
-from bench.terminal import SCENARIO_WORDS, target_text
+from bench.terminal import SCENARIO_WORDS
+from bench.words import target_text
 
 _TEMPLATES = Path(__file__).parent / "report"
 # The number of callers at which paths are set side by side: the first of these that was measured.
@@ -63,6 +65,7 @@ def render(document: dict[str, Any]) -> str:
         ),
         target_text=target_text,
         figures=_figures_by_scenario(document),
+        carts=None if document["carts"] is None else section_of(document["carts"]),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from bench.carts.plan import SHORT as CARTS
+from bench.carts.plan import CartPlan
 from bench.orders import Sizes
 
 SCENARIOS = ("spread", "hot", "seller")
@@ -82,6 +84,8 @@ class Plan:
     lone_calls: int = 20
     poor_callers: int = 32
     sizes: Sizes = field(default_factory=Sizes)
+    # Measured after everything else, and on top of the budget.
+    carts: CartPlan | None = CARTS
     # Kept for buying on little money, for the audit and for stopping.
     reserve_seconds: float = 12.0
 

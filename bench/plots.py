@@ -1,7 +1,7 @@
 """The geometry of the page's plots: where every line, bar and label goes. The templates draw it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 # One unit is a pixel on a narrow phone; wider screens scale the drawing up.
@@ -97,8 +97,15 @@ class Bars:
     line: float | None = None
 
 
-def draw_lines(plots: Sequence[Sequence[Series]]) -> list[Lines]:
-    """Return a plot of throughput over callers for each of `plots`, all over the same axes."""
+def say_throughput(x: float, y: float) -> str:
+    """Say what a point of throughput over callers means."""
+    return f"{y:,.0f} purchases/s, {_callers(x)}"
+
+
+def draw_lines(
+    plots: Sequence[Sequence[Series]], say: Callable[[float, float], str] = say_throughput
+) -> list[Lines]:
+    """Return a plot for each of `plots`, all over the same axes; `say` says what a point means."""
     points = [point for plot in plots for one in plot for point in one.points]
     if not points:
         return []
@@ -117,19 +124,21 @@ def draw_lines(plots: Sequence[Sequence[Series]]) -> list[Lines]:
             bottom,
             tuple(Tick(x_of(x), f"{x:g}") for x in xs),
             tuple(Tick(y_of(y), _short(y)) for y in _ticks(low, high)),
-            _lines(plot, x_of, y_of),
+            _lines(plot, x_of, y_of, say),
         )
         for plot in plots
     ]
 
 
-def _lines(plot: Sequence[Series], x_of: "_LogScale", y_of: "_LogScale") -> tuple[DrawnLine, ...]:
+def _lines(
+    plot: Sequence[Series],
+    x_of: "_LogScale",
+    y_of: "_LogScale",
+    say: Callable[[float, float], str],
+) -> tuple[DrawnLine, ...]:
     drawn = []
     for one in plot:
-        dots = tuple(
-            Dot(x_of(x), y_of(y), f"{one.title}: {y:,.0f} purchases/s, {_callers(x)}")
-            for x, y in one.points
-        )
+        dots = tuple(Dot(x_of(x), y_of(y), f"{one.title}: {say(x, y)}") for x, y in one.points)
         if dots:
             drawn.append((one, dots))
     places = _apart([dots[-1].y for _, dots in drawn], _LABEL_GAP, _TOP, _LINES_HEIGHT - _BOTTOM)

@@ -77,7 +77,7 @@ def make_databases(cluster: Cluster, paths: Sequence[Path], sizes: Sizes) -> Non
     templates = {path.template for path in paths}
     if "template_bursar" in templates:
         apply_all_to(cluster, "template_bursar")
-        _fill(cluster, "template_bursar", sizes, _BURSAR)
+        open_wallets(cluster, "template_bursar", sizes)
         cluster.give_password(SERVICE_ROLE)
     if "template_classic" in templates:
         cluster.create_database("template_classic")
@@ -95,6 +95,11 @@ def make_databases(cluster: Cluster, paths: Sequence[Path], sizes: Sizes) -> Non
             path.fill(url)
             _vacuum(url)
         connection.execute("CHECKPOINT")
+
+
+def open_wallets(cluster: Cluster, database: str, sizes: Sizes) -> None:
+    """Give buyers and sellers their balances and put rewards on sale, where our schema is."""
+    _fill(cluster, database, sizes, _BURSAR)
 
 
 def apply_all_to(cluster: Cluster, database: str) -> None:

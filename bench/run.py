@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from bench.audit import Audit, audit_path
+from bench.carts.measure import Measured, measure
 from bench.load import Load
 from bench.machine import describe_machine
 from bench.measure import closed_loop
@@ -34,7 +35,8 @@ class Run:
     """What was measured.
 
     `loads` has one load for each round of a cell, `open_loads` of an open loop, `lone` the median
-    milliseconds of each round, `poor` what many callers got for one buyer's small money.
+    milliseconds of each round, `poor` what many callers got for one buyer's small money; `carts`
+    is None where they were not asked for.
     """
 
     plan: Plan
@@ -47,6 +49,7 @@ class Run:
     lone: dict[str, list[float]] = field(default_factory=dict)
     audits: dict[str, Audit] = field(default_factory=dict)
     storage: dict[str, dict[str, Any]] = field(default_factory=dict)
+    carts: Measured | None = None
     rounds: int = 0
     cell_seconds: float = 0.0
     seconds: float = 0.0
@@ -54,11 +57,14 @@ class Run:
     @property
     def wrong_paths(self) -> list[str]:
         """The paths that gave wrong results, those left out that are here to give some."""
-        return [
+        wrong = [
             name
             for name, audit in self.audits.items()
             if audit.wrong and not self.paths[name].expects_wrong_results
         ]
+        return wrong + (
+            [] if self.carts is None else [f"carts: {n}" for n in self.carts.wrong_ways]
+        )
 
 
 async def run(plan: Plan, paths: Sequence[Path], on_step: OnStep) -> Run:
@@ -83,6 +89,11 @@ async def run(plan: Plan, paths: Sequence[Path], on_step: OnStep) -> Run:
             opened.callback(log.close)
             rounds = _Rounds(plan, result, present, cluster.pid, log, begun, on_step)
             await rounds.measure()
+        if plan.carts is not None:
+            # In a thread: these ways wait for each answer, and have loops of their own.
+            result.carts = await asyncio.to_thread(
+                measure, cluster, plan.carts, lambda words: on_step(words, 1, 1)
+            )
         on_step("Auditing", 1, 1)
         _audit(cluster, present, tables, result)
     result.seconds = time.monotonic() - begun

@@ -6,6 +6,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from bench.carts.terminal import views as views_of_carts
+from bench.words import machine_text, spread_text, target_text
+
 SCENARIO_WORDS = {
     "spread": "Spread over many wallets",
     "hot": "One hot buyer's wallet",
@@ -42,6 +45,8 @@ def views(document: dict[str, Any]) -> Iterator[Table | str]:
     yield _lone(document)
     yield _comparisons(document)
     yield _wrong_results(document)
+    if document["carts"] is not None:
+        yield from views_of_carts(document["carts"])
     if document["noisy"]:
         yield (
             f"[bold yellow]Noisy: other programs kept {document['noise_cpu']:.1f} of"
@@ -53,30 +58,11 @@ def views(document: dict[str, Any]) -> Iterator[Table | str]:
 
 
 def headline(document: dict[str, Any]) -> str:
-    """Return what was measured on, in one line."""
-    machine = document["machine"]
-    return escape(
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB,"
-        f" PostgreSQL {machine['postgres']['server_version']}, fsync"
-        f" {machine['postgres']['fsync']}: {machine['fsync_ms']['median']} ms"
-        f" (p95 {machine['fsync_ms']['p95']}), load before {machine['load_average_before']},"
-        f" {machine['date']}, {document['plan']['mode']},"
-        f" {document['plan']['rounds_done']} rounds, {document['seconds']:.0f} s in all"
+    """Return what was measured on and how, in one line."""
+    plan = document["plan"]
+    return machine_text(document["machine"]) + escape(
+        f", {plan['mode']}, {plan['rounds_done']} rounds, {document['seconds']:.0f} s in all"
     )
-
-
-def spread_text(spread: list[float], digits: int = 2) -> str:
-    """Return a spread as `median (smallest–largest)`."""
-    median, smallest, largest = (f"{value:,.{digits}f}" for value in spread)
-    return f"{median} ({smallest}–{largest})"
-
-
-def target_text(comparison: dict[str, Any]) -> str:
-    """Return a comparison's target as it is written: `≥ 10`."""
-    if comparison["target"] is None:
-        return ""
-    sign = {"at_least": "≥", "at_most": "≤"}[comparison["sense"]]
-    return f"{sign} {comparison['target']:g}"
 
 
 def _table(title: str, first: str, *columns: str) -> Table:

@@ -1,0 +1,1 @@
+"""What a claim of an in-app purchase costs, beside the purchase of a reward."""
