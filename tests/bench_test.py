@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from bench.carts.plan import CartPlan
 from bench.document import FORMAT, as_json, write_json
 from bench.orders import POOR_PURCHASES, POOR_TRIES, Orders, Sizes
 from bench.page import render
@@ -52,6 +53,9 @@ SMALL = replace(
         "naive": {"spread": (8,), "hot": (8,)},
         "floor": {"spread": (2,)},
     },
+    carts=CartPlan(
+        rounds=1, sizes=(1, 3), calls={1: 1, 3: 1}, phase_carts=1, leads_min=1000
+    ),
 )  # fmt: skip
 
 
@@ -188,6 +192,7 @@ def test_the_page_stands_by_itself(document: dict[str, Any]) -> None:
     assert "Its SQL was not named: --pgledger FILE." in page
     assert 'class="pill none">not run<' in page
     assert f">{document['wrong_results']['naive']['wrong']:,}</td>" in page
+    assert "A cart in one call" in page
 
 
 def test_the_page_of_a_run_with_one_path_is_whole(document: dict[str, Any]) -> None:
@@ -201,6 +206,7 @@ def test_the_page_of_a_run_with_one_path_is_whole(document: dict[str, Any]) -> N
         "poor_buyer": {"could_pay_for": 50, "paths": {}},
         "wrong_results": {"sql": document["wrong_results"]["sql"]},
         "storage": {},
+        "carts": None,
     }
 
     assert "SQL, one per call" in render(alone)
@@ -210,6 +216,7 @@ def test_the_terminal_shows_every_scenario_and_the_wrong_results(document: dict[
     titles = [view if isinstance(view, str) else str(view.title) for view in views(document)]
 
     assert "Wrong results over the whole run" in titles
+    assert "A storm of buyers after the same leads" in titles
     for words in ("Spread over many wallets", "One hot buyer's wallet", "One hot seller's wallet"):
         assert words in titles
     assert any(title.startswith("[yellow]Skipped: pgledger") for title in titles)

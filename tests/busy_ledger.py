@@ -2,18 +2,26 @@
 
 import uuid
 
+from tests.busy_commons import mingle
+from tests.busy_shop import claim_and_use
+from tests.busy_studio import generate
+from tests.busy_trade import trade
 from tests.ledger_in_sql import Ledger, done
 from tests.store import reward
 
 
 def keep_busy(ledger: Ledger) -> None:
-    """Let every verb, in most of its ways, leave something behind; time ends two hours later."""
+    """Let every verb, in most of its ways, leave something behind; time ends hours later."""
     ledger.stop_clock()
     ledger.register_gem()
     _buy(ledger)
     _charge_and_refund(ledger)
     _hold(ledger)
     _write_by_hand(ledger)
+    trade(ledger)
+    claim_and_use(ledger)
+    generate(ledger)
+    mingle(ledger)
 
 
 def _buy(ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,22 +12,28 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bursar.db.embedded import Cluster
 from bursar.db.scratch import SERVICE_ROLE, ScratchDatabase, scratch_database
+from bursar.stand_ins.stripe.process import StandIn
+from tests import stand_in as staged
+from tests.app_store import AUTHORIZATION
 from tests.citus_nodes import CitusMissingError, CitusNodes
 from tests.deployment import SECRET, Deployment
 from tests.node import Node, NodeMissingError, installed_node
+from tests.own_cluster import own_cluster
 from tests.psql import Psql
 from tests.ways import HttpWay, SupabaseWay, Way
 
 
 @pytest.fixture(scope="session")
-def node_modules() -> Node:
-    """Node with the stock supabase-js."""
+def node_modules() -> Iterator[Node]:
+    """Node with the stock supabase-js and axe."""
     try:
-        return installed_node()
+        node = installed_node()
     except NodeMissingError as error:
         if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
             raise
         pytest.skip(str(error))
+    yield node
+    node.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +65,36 @@ def second_deployment(
     assert_clean(running)
 
 
+@pytest.fixture(scope="module")
+def company() -> Iterator[StandIn]:
+    """The local card company, for all tests of a file."""
+    with staged.stand_in() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def card_deployment(
+    cluster: Cluster, template: str, company: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """A server process that takes cards, and gets the card company's events."""
+    settings = {
+        "stripe_api_key": staged.KEY,
+        "stripe_api_base": company.address,
+        "stripe_webhook_secret": staged.SECRET,
+        "revenuecat_authorization": AUTHORIZATION,
+        "worker_interval_ms": "100",
+    }
+    with scratch_database(cluster, template) as database:
+        running = Deployment(database, tmp_path_factory.mktemp("server"), settings).start()
+        say_something_to(running)
+        company.send_events_to(f"{running.url}/api/webhooks/stripe")
+        try:
+            yield running
+        finally:
+            running.stop()
+        assert_clean(running)
+
+
 def say_something_to(deployment: Deployment) -> None:
     """Make the log hold one request at least, also where only tests by SQL are run."""
     assert httpx.get(f"{deployment.url}/rest/v1/rewards").status_code == 200
@@ -69,7 +106,8 @@ def assert_clean(deployment: Deployment) -> None:
     password = str(conninfo_to_dict(deployment.database.service_url)["password"])
     begin_of_a_token = Deployment.token("anon")[:20]
     assert '"event":"request"' in log
-    for secret in (SECRET, password, begin_of_a_token):
+    hidden = (SECRET, password, begin_of_a_token, staged.SECRET, staged.KEY, AUTHORIZATION)
+    for secret in hidden:
         assert secret not in log, "The server has logged a secret."
     for line in log.splitlines():
         assert "Traceback" not in line, log[-4000:]
@@ -87,6 +125,13 @@ def admin(deployment: Deployment) -> Iterator[psycopg.Connection]:
 def store(deployment: Deployment) -> ScratchDatabase:
     """The deployment's database."""
     return deployment.database
+
+
+@pytest.fixture
+def durable(postgres_version: str, tmp_path: Path) -> Iterator[ScratchDatabase]:
+    """A migrated database on a cluster of its own that keeps what it has acknowledged."""
+    with own_cluster(tmp_path, postgres_version) as database:
+        yield database
 
 
 @pytest.fixture(params=["psql", "http", "supabase-js"])

@@ -7,51 +7,25 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
-from bursar.db.binaries import find_binaries
-from bursar.db.embedded import Cluster
-from bursar.db.scratch import SERVICE_ROLE, ScratchDatabase, scratch_database
-from bursar.ops.migrate import apply_all
+from bursar.db.scratch import SERVICE_ROLE, ScratchDatabase
 from tests.deployment import Deployment, lasting_port
 from tests.load import NOTHING_HAPPENED, Load, effects
+from tests.patience import PATIENCE_SECONDS
 from tests.promises import broken_promises
+from tests.storms import VERSIONS
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres_versions("15", "18")]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres_versions(*VERSIONS)]
 
 # On each of the two versions, so 20 in all; in a random order.
 KILLS = ("server",) * 4 + ("postmaster",) * 3 + ("backend",) * 3
-RECOVERY_SECONDS_MAX = 20.0
 _log = logging.getLogger("tests")
 SEED = int(os.environ.get("BURSAR_TEST_SEED", "0")) or random.SystemRandom().randint(1, 2**31)
-
-
-@pytest.fixture
-def durable(postgres_version: str, tmp_path: Path) -> Iterator[ScratchDatabase]:
-    """A migrated database on a cluster of its own that keeps what it has acknowledged."""
-    find_binaries(postgres_version)
-    own = Cluster(tmp_path / "cluster", version=postgres_version)
-    own.start()
-    try:
-        with scratch_database(own) as database:
-            apply_all(database.url)
-            own.give_password(SERVICE_ROLE)
-            assert setting(database, "fsync") == "on"
-            yield database
-    finally:
-        own.remove()
-
-
-def setting(database: ScratchDatabase, name: str) -> str:
-    with psycopg.connect(database.url) as connection:
-        row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
-    assert row is not None
-    return str(row[0])
 
 
 def strike(kind: str, deployment: Deployment, dice: random.Random) -> None:
@@ -78,7 +52,7 @@ async def next_success(load: Load) -> float:
     """Wait until something more is acknowledged; return how long it took, in seconds."""
     started, before = time.monotonic(), load.acknowledged
     while load.acknowledged < before + 5:
-        assert time.monotonic() - started < RECOVERY_SECONDS_MAX, "The service did not come back."
+        assert time.monotonic() - started < PATIENCE_SECONDS, "The service did not come back."
         await asyncio.sleep(0.01)
     return time.monotonic() - started
 

@@ -25,6 +25,11 @@ class Damage:
     unchecked: str = ""
 
 
+def altered(statement: str, ids: str) -> str:
+    """A statement that answers nothing by itself, and the ids that a finding must have."""
+    return f"{statement}; SELECT '{ids}'::jsonb"
+
+
 DAMAGE_TO_BALANCES: tuple[Damage, ...] = (
     Damage(
         "entries_sum_to_zero",
@@ -166,7 +171,7 @@ DAMAGE_TO_BALANCES: tuple[Damage, ...] = (
         "several keys remember one transaction",
         "INSERT INTO bursar.idempotency SELECT 'another', fingerprint, outcome, created_at"
         " FROM bursar.idempotency WHERE outcome ->> 'verb' = 'spend'"
-        " AND outcome ->> 'status' = 'done'"
+        " AND outcome ->> 'status' = 'done' LIMIT 1"
         " RETURNING jsonb_build_object('transaction_id', outcome -> 'transaction_id')",
     ),
 )

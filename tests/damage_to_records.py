@@ -1,18 +1,12 @@
 """What somebody with every right could do to records and guards, and which invariant names it."""
 
-from tests.damage import Damage
+from tests.damage import Damage, altered
 
 _SPENT = "(SELECT min(id) FROM bursar.transaction WHERE verb = 'spend')"
 # Part of it was captured three times, the last time finally.
 _CAPTURED = "(SELECT min(id) FROM bursar.hold WHERE status = 'captured' AND released > 0)"
 _RELEASED = "(SELECT min(id) FROM bursar.hold WHERE status = 'released')"
 _OPEN = "(SELECT min(id) FROM bursar.hold WHERE status = 'open')"
-
-
-def _altered(statement: str, ids: str) -> str:
-    """A statement that answers nothing by itself, and the ids that a finding must have."""
-    return f"{statement}; SELECT '{ids}'::jsonb"
-
 
 DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
@@ -55,7 +49,7 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "guards_are_on",
         "a guard is missing or switched off",
-        _altered(
+        altered(
             "ALTER TABLE bursar.entry DISABLE TRIGGER append_only",
             '{"table": "bursar.entry", "object": "trigger append_only"}',
         ),
@@ -63,7 +57,7 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "guards_are_on",
         "a guard is missing or switched off",
-        _altered(
+        altered(
             "DROP TRIGGER zz_bursar_raw_update ON public.user_credits",
             '{"table": "public.user_credits", "object": "trigger zz_bursar_raw_update"}',
         ),
@@ -71,7 +65,7 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "guards_are_on",  # there, but not when it matters
         "a guard is missing or switched off",
-        _altered(
+        altered(
             "CREATE OR REPLACE TRIGGER append_only BEFORE DELETE ON bursar.transaction"
             " FOR EACH STATEMENT EXECUTE FUNCTION bursar.refuse_change()",
             '{"table": "bursar.transaction"}',
@@ -80,7 +74,7 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "guards_are_on",
         "a constraint is missing or not in force",
-        _altered(
+        altered(
             "ALTER TABLE public.user_credits DROP CONSTRAINT user_credits_balance_non_negative",
             '{"object": "constraint user_credits_balance_non_negative"}',
         ),
@@ -88,7 +82,7 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "guards_are_on",
         "a constraint is missing or not in force",
-        _altered(
+        altered(
             "ALTER DOMAIN bursar.posted_balance DROP CONSTRAINT posted_balance_non_negative",
             '{"object": "column balance_after of domain bursar.posted_balance"}',
         ),
@@ -96,24 +90,51 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "guards_are_on",
         "a unique index is missing or not valid",
-        _altered(
+        altered(
             "DROP INDEX bursar.entry_wallet_seq_key", '{"object": "index entry_wallet_seq_key"}'
         ),
     ),
     Damage(
         "guards_are_on",
         "row-level security is off",
-        _altered("ALTER TABLE bursar.hold DISABLE ROW LEVEL SECURITY", '{"table": "bursar.hold"}'),
+        altered("ALTER TABLE bursar.hold DISABLE ROW LEVEL SECURITY", '{"table": "bursar.hold"}'),
     ),
     Damage(
         "guards_are_on",
         "a store does not exist",
-        _altered("DROP TABLE public.user_credits CASCADE", '{"object": "store of credit"}'),
+        altered("DROP TABLE public.user_credits CASCADE", '{"object": "store of credit"}'),
+    ),
+    *(
+        Damage(
+            "seal_guards_are_on",
+            what,
+            altered(f"ALTER TABLE bursar.{table} {change}", f'{{"object": "{object_}"}}'),
+        )
+        for what, table, change, object_ in (
+            (
+                "a guard is missing or switched off",
+                "seal",
+                "DISABLE TRIGGER append_only",
+                "trigger append_only",
+            ),
+            (
+                "a unique index is missing or not valid",
+                "seal_block",
+                "DROP CONSTRAINT seal_block_pkey",
+                "index seal_block_pkey",
+            ),
+            (
+                "row-level security is off",
+                "seal_checkpoint",
+                "DISABLE ROW LEVEL SECURITY",
+                "row-level security",
+            ),
+        )
     ),
     Damage(
         "only_the_kernel_may_write",
         "a grant opens a way past the kernel",
-        _altered(
+        altered(
             "GRANT INSERT ON bursar.entry TO service_role",
             '{"object": "bursar.entry", "role": "service_role", "privilege": "INSERT"}',
         ),
@@ -121,7 +142,7 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "only_the_kernel_may_write",
         "a grant opens a way past the kernel",
-        _altered(
+        altered(
             "GRANT UPDATE (amount) ON bursar.hold TO bursar_operator",
             '{"object": "bursar.hold (amount)", "role": "bursar_operator"}',
         ),
@@ -129,7 +150,7 @@ DAMAGE_TO_RECORDS: tuple[Damage, ...] = (
     Damage(
         "only_the_kernel_may_write",
         "a grant opens a way past the kernel",
-        _altered(
+        altered(
             "GRANT EXECUTE ON FUNCTION bursar.clock() TO PUBLIC",
             '{"object": "bursar.clock()", "role": "PUBLIC", "privilege": "EXECUTE"}',
         ),

@@ -11,11 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import jwt
+
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.auth import mint
 
 SECRET = "known to these tests only, and long enough"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
+END_SECONDS = 60.0
 _PROGRAM = """
 import sys
 from bursar.http.serve import serve
@@ -100,14 +103,18 @@ class Deployment:
         return self.log_path.read_text("utf-8")
 
     @staticmethod
-    def token(role: str, sub: str | None = None) -> str:
-        """A token that the server accepts, for an hour."""
-        return mint(role, sub, SECRET, 3600)
+    def token(role: str, sub: str | None = None, **more: object) -> str:
+        """A token that the server accepts, for an hour; `more` are claims besides."""
+        minted = mint(role, sub, SECRET, 3600)
+        if not more:
+            return minted
+        claims = jwt.decode(minted, SECRET, algorithms=["HS256"])
+        return jwt.encode(claims | more, SECRET, algorithm="HS256")
 
     @staticmethod
-    def headers(role: str, sub: str | None = None) -> dict[str, str]:
+    def headers(role: str, sub: str | None = None, **more: object) -> dict[str, str]:
         """The headers of a request with such a token."""
-        return {"authorization": f"Bearer {Deployment.token(role, sub)}"}
+        return {"authorization": f"Bearer {Deployment.token(role, sub, **more)}"}
 
     def _first_line(self) -> str:
         assert self._process is not None
@@ -129,10 +136,10 @@ class Deployment:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(how)
         try:
-            process.wait(15)
+            process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(15)
+            process.wait(END_SECONDS)
         finally:
             if process.stdout is not None:
                 process.stdout.close()

@@ -14,11 +14,11 @@ import httpx
 import psycopg
 
 from tests.deployment import Deployment
+from tests.patience import PATIENCE_SECONDS
 from tests.store import grant_all, new_id, reward
 from tests.ways import answer_of
 
 CLIENTS = 12
-SECONDS_MAX = 10.0
 ASK_AGAIN_MAX = 40
 # Answers that say that nothing happened: nobody has to be asked again.
 NOTHING_HAPPENED = ("BUSY", "UNAVAILABLE", "DEGRADED", "NOT_SENT")
@@ -67,7 +67,7 @@ class Load:
     async def run(self) -> None:
         """Make requests until `stop`."""
         limits = httpx.Limits(max_connections=CLIENTS)
-        async with httpx.AsyncClient(timeout=SECONDS_MAX, limits=limits) as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, limits=limits) as client:
             await asyncio.gather(*(self._caller(client) for _ in range(CLIENTS)))
 
     def stop(self) -> None:
@@ -94,7 +94,7 @@ class Load:
                     request.code = ""
                     await asyncio.sleep(0.1)
 
-        async with httpx.AsyncClient(timeout=SECONDS_MAX) as client:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
             await asyncio.gather(*(ask(client) for _ in range(CLIENTS)))
         return asked
 

@@ -1,4 +1,4 @@
-"""Node and the stock supabase-js, installed once on this machine."""
+"""Node, and what tests/js/package.json names, installed once on this machine."""
 
 import asyncio
 import fcntl
@@ -11,7 +11,6 @@ from typing import Any
 DIRECTORY = Path(__file__).with_name("js")
 INSTALL_SECONDS = 240
 RUN_SECONDS = 120.0
-_PACKAGE = Path("node_modules", "@supabase", "supabase-js", "package.json")
 
 
 class NodeMissingError(Exception):
@@ -23,6 +22,33 @@ class Node:
 
     def __init__(self, program: str) -> None:
         self._program = program
+        self._calling: subprocess.Popen[bytes] | None = None
+
+    async def call(self, argument: Any) -> Any:
+        """Have calls.mjs, which goes on from one time to the next, make some calls."""
+        return await asyncio.wait_for(asyncio.to_thread(self._exchange, argument), RUN_SECONDS)
+
+    def close(self) -> None:
+        """End what goes on."""
+        if self._calling is not None:
+            self._calling.kill()
+            self._calling.communicate()
+
+    def _exchange(self, argument: Any) -> Any:
+        if self._calling is None:
+            self._calling = subprocess.Popen(
+                [self._program, str(DIRECTORY / "calls.mjs")],
+                cwd=DIRECTORY,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        assert self._calling.stdin is not None
+        assert self._calling.stdout is not None
+        self._calling.stdin.write(json.dumps(argument).encode() + b"\n")
+        self._calling.stdin.flush()
+        line = self._calling.stdout.readline()
+        assert line, f"calls.mjs has ended: {self._calling.wait()}"
+        return json.loads(line)
 
     async def run(self, script: str, argument: Any) -> Any:
         """Run a script with JSON on its stdin and return the JSON that it prints."""
@@ -54,7 +80,7 @@ def installed_node() -> Node:
     wanted = json.loads((DIRECTORY / "package.json").read_text())["dependencies"]
     with (DIRECTORY / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one worker installs, the others find it done
-        if _installed_version() != wanted["@supabase/supabase-js"]:
+        if any(_installed_version(name) != version for name, version in wanted.items()):
             try:
                 install = subprocess.run(
                     [npm, "install", "--no-progress"],
@@ -71,9 +97,9 @@ def installed_node() -> Node:
     return Node(program)
 
 
-def _installed_version() -> str:
+def _installed_version(name: str) -> str:
     try:
-        package = json.loads((DIRECTORY / _PACKAGE).read_text())
+        package = json.loads((DIRECTORY / "node_modules" / name / "package.json").read_text())
     except FileNotFoundError:
         return ""
     return str(package["version"])

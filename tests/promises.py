@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import psycopg
 
+from tests.promises_of_jobs import CHECKS_OF_JOBS
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -75,6 +77,14 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
+        "P2",
+        "a workspace's totals make up its balance",
+        """
+        SELECT workspace_id, balance FROM public.workspace_credits
+        WHERE balance <> total_purchased + total_earned - total_used
+        """,
+    ),
+    Check(
         "P3",
         "no balance is negative, and what is held is covered",
         """
@@ -114,6 +124,9 @@ CHECKS: tuple[Check, ...] = (
         SELECT i.outcome FROM bursar.idempotency AS i
         LEFT JOIN bursar.transaction AS t ON t.id = (i.outcome ->> 'transaction_id')::bigint
         WHERE i.outcome ->> 'status' = 'done' AND t.id IS NULL
+            -- These promise a payment, and move nothing until it comes.
+            AND i.outcome ->> 'verb'
+                NOT IN ('validate_and_lock_leads_for_purchase', 'open_top_up')
         """,
     ),
     Check(
@@ -165,6 +178,75 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
+        "P8",
+        "a card payment is settled at most once, for each payee",
+        """
+        SELECT t.id FROM bursar.transaction AS t
+        LEFT JOIN public.card_payouts AS o ON o.transaction_id = t.id
+        WHERE t.verb IN ('complete_stripe_lead_purchase', 'top_up_workspace_credits')
+        GROUP BY t.id HAVING count(o.payment_id) <> 1
+        UNION ALL
+        SELECT min(transaction_id) FROM public.card_payouts
+        GROUP BY payment_id, workspace_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "P8",
+        "a card payment pays no more than it came to, and takes no more back",
+        """
+        SELECT p.id, p.credits, o.credits, p.reversed FROM public.card_payments AS p
+        LEFT JOIN (SELECT payment_id, sum(credits) AS credits FROM public.card_payouts
+            GROUP BY payment_id) AS o ON o.payment_id = p.id
+        WHERE coalesce(o.credits, 0) > p.credits
+            OR p.reversed NOT BETWEEN 0 AND coalesce(o.credits, 0)
+        """,
+    ),
+    Check(
+        "P8",
+        "no card payment is paid without an event that says so",
+        """
+        SELECT id FROM public.card_payments WHERE paid_at IS NOT NULL
+        EXCEPT SELECT p.id FROM bursar.inbox AS i
+        JOIN (SELECT id, unnest(ARRAY[id::text, session_id, payment_intent]) AS subject
+            FROM public.card_payments) AS p ON p.subject = i.subject
+        WHERE i.type IN ('checkout.session.completed',
+            'checkout.session.async_payment_succeeded')
+        """,
+    ),
+    Check(
+        "P9",
+        "no lead is sold beyond max_sales, nor bought more often than sold",
+        """
+        SELECT l.id, l.sold_count, l.max_sales, i.sold FROM public.leads AS l
+        LEFT JOIN (SELECT lead_id, count(*) AS sold FROM public.marketplace_purchase_items
+            WHERE status = 'sold' GROUP BY lead_id) AS i ON i.lead_id = l.id
+        WHERE l.sold_count > l.max_sales OR i.sold > l.sold_count
+        """,
+    ),
+    Check(
+        "P9",
+        "nobody bought a lead twice",
+        """
+        SELECT p.buyer_workspace_id, i.lead_id FROM public.marketplace_purchase_items AS i
+        JOIN public.marketplace_purchases AS p ON p.id = i.purchase_id
+        WHERE i.status = 'sold' GROUP BY 1, 2 HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "P9",
+        "each cart for credits was charged once, for what its items cost",
+        """
+        SELECT p.id, t.id, p.total_price, i.price FROM (
+            SELECT * FROM public.marketplace_purchases WHERE payment_method = 'credits') AS p
+        FULL JOIN (SELECT * FROM bursar.transaction
+            WHERE verb = 'complete_credit_lead_purchase') AS t ON t.id = p.transaction_id
+        LEFT JOIN (SELECT purchase_id, sum(price) AS price FROM public.marketplace_purchase_items
+            GROUP BY purchase_id) AS i ON i.purchase_id = p.id
+        WHERE (t.amount = p.total_price AND t.owner_id = p.buyer_workspace_id::text
+            AND i.price = p.total_price) IS NOT TRUE
+        """,
+    ),
+    Check(
         "P9",
         "each collection was paid for once, at its price",
         """
@@ -183,6 +265,7 @@ CHECKS: tuple[Check, ...] = (
         GROUP BY collector_id, reward_id HAVING count(*) > 1
         """,
     ),
+    *(Check(*one) for one in CHECKS_OF_JOBS),
 )
 
 

@@ -5,8 +5,11 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bursar.db.scratch import ScratchDatabase
+from tests.ledger_in_sql import Ledger, done
+from tests.market import ASSET, buy, checkout, lead, new_id, take
 from tests.promises import CHECKS, broken_promises
 from tests.store import person, reward
+from tests.studio import deduct, end, new_artist, submitted
 
 
 def unchecked(table: str) -> str:
@@ -99,6 +102,65 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "each collection was paid",
         "DELETE FROM public.collected_rewards",
     ),
+    "totals that make up nothing": (
+        "totals make up its balance",
+        unchecked("public.workspace_credits")
+        + "UPDATE public.workspace_credits SET total_used = total_used + 1",
+    ),
+    "a card payment settled twice": (
+        "settled at most once",
+        "INSERT INTO bursar.transaction (verb, asset, owner_id, amount, reason, actor, created_at)"
+        " SELECT verb, asset, owner_id, amount, reason, actor, created_at FROM bursar.transaction"
+        " WHERE verb = 'complete_stripe_lead_purchase'",
+    ),
+    "a payee paid twice": (
+        "settled at most once",
+        "INSERT INTO public.card_payouts SELECT payment_id, 2, workspace_id, credits, fee,"
+        " transaction_id FROM public.card_payouts",
+    ),
+    "more paid out than came in": (
+        "pays no more than it came to",
+        "UPDATE public.card_payouts SET credits = credits + 1",
+    ),
+    "more taken back than was paid out": (
+        "takes no more back",
+        "UPDATE public.card_payments SET reversed = credits + 1",
+    ),
+    "a card payment that nobody told of": (
+        "without an event",
+        "DELETE FROM bursar.inbox",
+    ),
+    "a lead sold twice": (
+        "sold beyond max_sales",
+        unchecked("public.leads") + "UPDATE public.leads SET sold_count = 2",
+    ),
+    "a lead bought and not counted": (
+        "bought more often than sold",
+        "UPDATE public.leads SET sold_count = 0",
+    ),
+    "a lead that somebody has twice": (
+        "bought a lead twice",
+        "ALTER TABLE public.marketplace_purchase_items"
+        " DROP CONSTRAINT marketplace_purchase_items_pkey;"
+        " INSERT INTO public.marketplace_purchase_items"
+        " SELECT * FROM public.marketplace_purchase_items",
+    ),
+    "a cart that was not charged": (
+        "cart for credits was charged once",
+        "DELETE FROM bursar.transaction WHERE verb = 'complete_credit_lead_purchase'",
+    ),
+    "a cart without an item": (
+        "for what its items cost",
+        "DELETE FROM public.marketplace_purchase_items",
+    ),
+    "a job that ended and still holds": (
+        "no other job holds a credit once it ended",
+        unchecked("bursar.hold") + "UPDATE bursar.hold SET status = 'open', ended_at = NULL",
+    ),
+    "a deduction that went nowhere": (
+        "a deduction is open, one job's, or went back",
+        "UPDATE public.generation_deductions SET status = 'refunded'",
+    ),
     "a reward owned twice": (
         "owns a reward twice",
         "ALTER TABLE public.collected_rewards DROP CONSTRAINT collected_rewards_pkey;"
@@ -135,6 +197,12 @@ def ledger(database: ScratchDatabase) -> psycopg.Connection:
     verb(connection, "hold", **wallet, amount=30)
     external = {"provider": "card", "account": "a", "mode": "test", "id": "1"}
     verb(connection, "grant", **wallet, amount=7, external=external)
+    market = Ledger(database)
+    done(buy(market, market.funded(9, ASSET), [lead(connection, 9)]))
+    done(take(market, checkout(market, new_id(), [lead(connection, 8)]).completed()))
+    artist = new_artist(market, 3)
+    done(end(market, submitted(market, artist)))
+    done(deduct(market, artist))
     return connection
 
 

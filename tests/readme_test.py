@@ -7,10 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bursar.demo.seed import seed
+from bursar.stand_ins.stripe.process import StandIn
+from tests import stand_in as staged
+from tests.app_store import AUTHORIZATION, WEBHOOK, Sold, posted
 from tests.deployment import SECRET, Deployment
+from tests.market import leads
 from tests.node import DIRECTORY as JAVASCRIPT
 from tests.node import Node
 
@@ -26,8 +31,13 @@ def blocks(page: str, language: str, *, setup: bool = False) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def reader(deployment: Deployment) -> dict[str, str]:
-    """The environment of a reader who has started everything and typed the README's first block."""
+def reader(card_deployment: Deployment, company: StandIn) -> dict[str, str]:
+    """The environment of a reader who has started everything and typed the README's first block.
+
+    There is a marketplace too, with three leads, and the reader's workspace has credits; and the
+    reader has bought a shield in a store, and may generate five pictures.
+    """
+    deployment = card_deployment
     seed(deployment.database.url)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environment = {
@@ -41,7 +51,28 @@ def reader(deployment: Deployment) -> dict[str, str]:
     dump = typed(["bash", "-euc", f"{setup}\nenv -0"], environment)
     told = dict(line.split("=", 1) for line in dump.split("\0") if "=" in line)
     assert told["DATABASE_URL"] == deployment.database.url
-    return told | {"REWARD_ID": REWARD_ID}
+    first, second, third = leads(deployment.database.connect(), [60, 70, 80])
+    grant = {"owner_id": told["USER_ID"], "asset": "workspace_credit", "amount": 500}
+    service = {"authorization": f"Bearer {told['SERVICE_TOKEN']}"}
+    answer = httpx.post(f"{deployment.url}/v1/grants", json=grant, headers=service)
+    assert answer.is_success, answer.text
+    grant = {"owner_id": told["USER_ID"], "asset": "generation_credit", "amount": 5}
+    answer = httpx.post(f"{deployment.url}/v1/grants", json=grant, headers=service)
+    assert answer.is_success, answer.text
+    sale = Sold(told["USER_ID"])
+    answer = httpx.post(deployment.url + WEBHOOK, **posted(sale.bought()))
+    assert answer.is_success, answer.text
+    return told | {
+        "REWARD_ID": REWARD_ID,
+        "LEAD_ID": first,
+        "SECOND_LEAD_ID": second,
+        "THIRD_LEAD_ID": third,
+        "TRANSACTION_ID": sale.tx_id,
+        "BURSAR_REVENUECAT_AUTHORIZATION": AUTHORIZATION,
+        "BURSAR_STRIPE_API_KEY": staged.KEY,
+        "BURSAR_STRIPE_API_BASE": company.address,
+        "BURSAR_STRIPE_WEBHOOK_SECRET": staged.SECRET,
+    }
 
 
 def typed(command: list[str], environment: dict[str, str], text: str = "") -> str:
@@ -60,9 +91,9 @@ def typed(command: list[str], environment: dict[str, str], text: str = "") -> st
     return run.stdout
 
 
-def test_the_purchase_in_sql_works(reader: dict[str, str], deployment: Deployment) -> None:
+def test_the_purchase_in_sql_works(reader: dict[str, str], card_deployment: Deployment) -> None:
     [block] = blocks("README.md", "sql")
-    psql = str(deployment.database.cluster.psql_path)
+    psql = str(card_deployment.database.cluster.psql_path)
 
     answer = typed(
         [psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", reader["DATABASE_URL"]], reader, block
@@ -116,13 +147,48 @@ def test_the_purchase_with_curl_works(reader: dict[str, str]) -> None:
     assert '"replayed":true' in again
 
 
-def test_the_calls_of_the_http_reference_work(reader: dict[str, str]) -> None:
+def test_the_calls_of_the_http_reference_work(reader: dict[str, str], company: StandIn) -> None:
     answers = [typed(["bash", "-euc", block], reader) for block in blocks("docs/http.md", "sh")]
 
-    assert len(answers) == 3
-    assert '"status":"done"' in answers[0]
-    assert f'"owner_id":"{reader["USER_ID"]}"' in answers[1]
-    assert f'"reward_id":"{REWARD_ID}"' in answers[2]
+    assert len(answers) == 17
+    granted, wallet, for_credits, by_card, top_up, event, claimed, used, *others, reward = answers
+    *studio, community, bought, status = others
+    job, jobs, cancelled, deducted, refunded = studio
+    assert '"status":"queued","credits_remaining":4' in job
+    assert '"status":"queued"' in jobs
+    assert '"reason":"cancelled","refunded":1,"status":"refunded"' in cancelled
+    assert "event: state" in cancelled
+    assert '"credits_remaining":4,"amount":1' in deducted
+    assert '"credits_remaining":5,"amount":1' in refunded
+    assert '"streakshield_count":1' in claimed
+    assert '"success":true,"item":"streak_shield","amount":1,"left":0' in used
+    assert '"body":"Hello."' in community
+    assert '"created":true,"best":120,"awarded":1' in community
+    assert '"effect":"applied","tx_id":"2000000123456790"' in bought
+    assert '"claims_mode":"open"' in status
+    assert '"status":"done"' in granted
+    assert f'"owner_id":"{reader["USER_ID"]}"' in wallet
+    assert '"status":"completed"' in for_credits
+    assert '"balance":440' in for_credits
+    for opened in (by_card, top_up):
+        assert '"status":"pending"' in opened
+        assert f'"checkoutUrl":"{company.address}/pay/cs_test_' in opened
+    assert '"received":true' in event
+    assert '"effect":"ignored"' in event
+    assert f'"reward_id":"{REWARD_ID}"' in reward
+
+
+def test_a_card_purchase_with_the_stock_library_works(reader: dict[str, str]) -> None:
+    [block] = blocks("docs/http.md", "python")
+
+    answer = typed([sys.executable, "-W", "error", "-"], reader, block)
+
+    assert answer.splitlines() == [
+        "open 800 True",  # the demonstration takes ten pence for a credit
+        "applied None",
+        "applied true",
+        "completed paid",
+    ]
 
 
 def test_the_programs_of_the_python_reference_work(reader: dict[str, str]) -> None:

@@ -12,7 +12,11 @@ from bursar.db.scratch import ScratchDatabase
 from bursar.http.app import create_app
 from bursar.ledger.engine import Engine
 from bursar.settings import Settings
+from tests import studio
 from tests.deployment import SECRET, Deployment
+from tests.ledger_in_sql import Ledger
+from tests.sale import BOOSTER, Sale
+from tests.shop import claimed, new_booster, new_item, request_of, sold
 from tests.store import new_id, person, reward
 from tests.wire_tap import WireTap
 
@@ -37,7 +41,14 @@ async def engine(tap: WireTap) -> AsyncIterator[Engine]:
 @pytest.fixture
 async def client(tap: WireTap) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the app in this process, which reaches the database through the tap."""
-    app = create_app(None, Settings(jwt_secret=SECRET, database_url=tap.url, log_level="error"))
+    settings = Settings(
+        jwt_secret=SECRET,
+        database_url=tap.url,
+        log_level="error",
+        # What the worker asks by itself in the meantime is nobody's round trip.
+        worker_interval_ms=3_600_000,
+    )
+    app = create_app(None, settings)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as made:
         yield made
@@ -118,6 +129,71 @@ async def test_every_verb_is_one_round_trip(
     assert await trips(tap, carry, 5) == [1] * 5
 
 
+@pytest.mark.parametrize("kind", ["deduct", "submit", "later", "refund", "completed", "failed"])
+async def test_each_call_of_generation_is_one_round_trip(
+    kind: str, engine: Engine, tap: WireTap, database: ScratchDatabase
+) -> None:
+    ledger = Ledger(database)
+    user = studio.new_artist(ledger, 100)
+    mine: dict[str, Any] = {"user_id": user, "caller": studio.SERVICE, "rate_limit_seconds": 0}
+    calls: list[tuple[str, dict[str, Any]]] = []
+    for _ in range(WARM_UP + 5):
+        if kind in ("later", "refund"):
+            studio.deduct(ledger, user)
+        if kind == "deduct":
+            calls.append(("deduct_credit", mine))
+        elif kind in ("submit", "later"):
+            calls.append(("submit_generation", mine | {"input": {}}))
+        elif kind == "refund":
+            calls.append(("refund_credit", {"user_id": user, "caller": studio.SERVICE}))
+        else:
+            job_id = studio.submitted(ledger, user)
+            end = {"job_id": job_id, "result": kind, "caller": studio.SERVICE}
+            calls.append(("end_generation", end))
+
+    async def carry() -> None:
+        outcome = await engine.call(*calls.pop())
+        assert outcome["status"] == "done", outcome
+
+    await trips(tap, carry, WARM_UP)
+
+    assert await trips(tap, carry, 5) == [1] * 5
+
+
+@pytest.mark.parametrize("kind", ["item", "booster", "again", "event", "refund", "use"])
+async def test_each_call_of_the_shop_is_one_round_trip(
+    kind: str, engine: Engine, tap: WireTap, database: ScratchDatabase
+) -> None:
+    ledger = Ledger(database)
+    item, booster = new_item(ledger.admin), new_booster(ledger.admin)
+    once = claimed(ledger, sku=BOOSTER)
+    # Users who have no wallet yet get one first, which is a second try.
+    mine = claimed(ledger).user_id
+    calls: list[tuple[str, dict[str, Any]]] = []
+    for _ in range(WARM_UP + 5):
+        if kind in ("item", "booster"):
+            sale = sold(ledger, mine, item if kind == "item" else booster)
+            calls.append(("claim_purchase", request_of(sale)))
+        elif kind == "again":
+            calls.append(("claim_purchase", request_of(once)))
+        elif kind == "event":
+            calls.append(("take_store_event", {"event": Sale().purchase()}))
+        else:
+            sale = claimed(ledger, mine, item)
+            calls.append(("take_store_event", {"event": sale.refund()}))
+    if kind == "use":
+        caller = {"role": "authenticated", "sub": mine}
+        calls = [("use_item", {"user_id": mine, "caller": caller})] * (WARM_UP + 5)
+
+    async def carry() -> None:
+        outcome = await engine.call(*calls.pop())
+        assert outcome["status"] == "done", outcome
+
+    await trips(tap, carry, WARM_UP)
+
+    assert await trips(tap, carry, 5) == [1] * 5
+
+
 async def test_a_hundred_purchases_at_once_share_round_trips(
     engine: Engine, tap: WireTap, database: ScratchDatabase
 ) -> None:
@@ -143,6 +219,9 @@ async def test_a_request_over_http_is_at_most_one_round_trip(
     admin = database.connect()
     buyer, seller = person(admin, 10_000), new_id()
     rewards = [reward(admin, 7) for _ in range(60)]
+    ledger = Ledger(database)
+    item = new_item(admin)
+    sales = [sold(ledger, claimed(ledger, buyer, item).user_id, item) for _ in range(20)]
     headers = Deployment.headers("authenticated", buyer)
     service = Deployment.headers("service_role")
 
@@ -173,6 +252,9 @@ async def test_a_request_over_http_is_at_most_one_round_trip(
         "v1 purchase": lambda: post("/v1/purchases", {"reward_id": rewards.pop()}, headers),
         "v1 grant": lambda: post("/v1/grants", grant, service),
         "v1 wallet": lambda: get(f"/v1/wallets/{buyer}?asset=credit", service),
+        "claim": lambda: post("/functions/v1/claim", body_of(sales.pop()), headers),
+        "use item": lambda: post("/functions/v1/use-item", {}, headers),
+        "shop": lambda: get("/functions/v1/shop", headers),
         "rest read": lambda: get("/rest/v1/collected_rewards?select=*", headers),
     }
     counts = {}
@@ -181,3 +263,8 @@ async def test_a_request_over_http_is_at_most_one_round_trip(
         counts[name] = await trips(tap, operation, 5)
 
     assert counts == {name: [1] * 5 for name in operations}
+
+
+def body_of(sale: Sale) -> dict[str, str]:
+    """What an app on a phone sends to claim."""
+    return {"sku": sale.sku, "tx_id": sale.tx_id}

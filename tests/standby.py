@@ -14,7 +14,13 @@ from bursar.db.embedded import ADMIN_ROLE, Cluster
 from bursar.db.place import prepare_home
 from bursar.db.scratch import SERVICE_ROLE
 
-FOLLOW_SECONDS = 20.0
+# It replays whatever all tests on the primary's cluster write meanwhile, each database included.
+FOLLOW_SECONDS = 240.0
+# Where the log is written, received and replayed, for a standby that does not follow.
+_STATE = (
+    "SELECT pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), pg_get_wal_replay_pause_state(),"
+    " (SELECT status FROM pg_stat_wal_receiver)"
+)
 
 
 class Standby:
@@ -63,7 +69,7 @@ class Standby:
         with psycopg.connect(self.cluster.url(), autocommit=True) as connection:
             query = "SELECT pg_last_wal_replay_lsn() >= %s"
             while connection.execute(query, row).fetchone() != (True,):
-                assert time.monotonic() < deadline, "The standby does not follow."
+                assert time.monotonic() < deadline, (row, connection.execute(_STATE).fetchone())
                 time.sleep(0.02)
 
     def remove(self) -> None:

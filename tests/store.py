@@ -5,8 +5,9 @@ import uuid
 import psycopg
 from psycopg.types.json import Jsonb
 
-# What may change although nothing happened: remembered refusals, and counters.
-_VOLATILE = ("bursar.idempotency", "bursar.metric_minute")
+# What may change although nothing happened: remembered refusals, counters, and what was observed.
+COUNTERS = ("metric_minute", "heartbeat", "observation")
+_VOLATILE = ("bursar.idempotency", *(f"bursar.{name}" for name in COUNTERS))
 
 
 def new_id() -> str:

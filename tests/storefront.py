@@ -4,26 +4,31 @@ Importing this raises `ImportError` with the reason where there is no browser to
 """
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from bursar.demo import browser
 from bursar.demo.assortment import DemoReward
 from bursar.demo.visitors import COLLECTOR, Visitor
+from tests.patience import PATIENCE_SECONDS
 
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    raise ImportError(f"{CHROMIUM} is not installed; Debian's package is named chromium")
+# What of the Rewards page is read from the service.
+PARTS = ("balance", "rewards", "collected", "history")
+TABS_MAX = 80
+# Counts what moves by itself: whatever follows a click within half a second is the click's.
+WATCH = (
+    "window.moved = 0; new PerformanceObserver(list => { for (const entry of list.getEntries())"
+    " if (!entry.hadRecentInput) window.moved += entry.value; })"
+    ".observe({type: 'layout-shift', buffered: true});"
+)
+if browser.installed_browser() is None:
+    raise ImportError("Chromium is not installed; Debian's package is chromium-headless-shell")
 
 
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def chromium() -> contextlib.AbstractContextManager[Browser]:
+    """A browser that waits for what a test expects as long as a slow machine needs."""
+    return browser.chromium(PATIENCE_SECONDS * 1000)
 
 
 class Open(Protocol):
@@ -33,11 +38,18 @@ class Open(Protocol):
 
 
 class Windows:
-    """Windows on the Rewards page that share nothing, and what their consoles complained of."""
+    """Windows on a page that share nothing, and what their consoles complained of."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        address: str,
+        name: str = "rewards",
+        parts: tuple[str, ...] = PARTS,
+    ) -> None:
         self._browser = browser
-        self._address = address
+        self._address = f"{address}/demo/{name}"
+        self._parts = parts
         self._pages: list[Page] = []
         self._complaints: list[str] = []
 
@@ -46,11 +58,11 @@ class Windows:
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
         )
         self._pages.append(page)
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
         page.on("pageerror", lambda error: self._complaints.append(str(error)))
         page.on("console", lambda message: self._note(message.text))
-        page.goto(f"{self._address}/demo/rewards?as={visitor.slug}")
-        settle(page)
+        page.goto(f"{self._address}?as={visitor.slug}")
+        settle(page, self._parts)
         return page
 
     def close(self) -> None:
@@ -64,9 +76,19 @@ class Windows:
             self._complaints.append(text)
 
 
-def settle(page: Page) -> None:
-    for part in ("balance", "rewards", "collected", "history"):
+def settle(page: Page, parts: tuple[str, ...] = PARTS) -> None:
+    for part in parts:
         expect(page.locator(f"#{part}")).to_have_attribute("aria-busy", "false")
+
+
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab until the target has the focus, which must be seen."""
+    for _ in range(TABS_MAX):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            break
+    expect(target).to_be_focused()
+    assert target.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
 
 
 def button(page: Page, reward: DemoReward) -> Locator:

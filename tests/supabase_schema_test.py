@@ -1,5 +1,6 @@
 """Beside an existing Supabase: its roles and its schema auth are there, and nobody is superuser."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,58 +13,13 @@ from bursar.db.scratch import SERVICE_ROLE, ScratchDatabase, scratch_database
 from bursar.ledger.engine import Engine
 from bursar.ops import migrate
 from bursar.settings import Settings
+from tests.ledger_in_sql import Ledger, done
+from tests.market import ASSET, lead, totals
 from tests.promises import broken_promises
 from tests.store import balance, digest, new_id, person, reward
+from tests.supabase_host import OWNER, SUPABASE_DATABASE, SUPABASE_ROLES
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
-
-OWNER = "postgres"  # which on Supabase is no superuser
-
-SUPABASE_ROLES = """
-CREATE ROLE anon NOLOGIN NOINHERIT;
-CREATE ROLE authenticated NOLOGIN NOINHERIT;
-CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS;
-CREATE ROLE authenticator LOGIN NOINHERIT;
-CREATE ROLE supabase_auth_admin NOLOGIN NOINHERIT CREATEROLE;
-CREATE ROLE postgres LOGIN CREATEDB CREATEROLE BYPASSRLS;
-GRANT anon, authenticated, service_role TO authenticator;
-GRANT anon, authenticated, service_role TO postgres WITH ADMIN OPTION;
-"""
-
-SUPABASE_DATABASE = """
-CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
-SET ROLE supabase_auth_admin;
-CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);
-CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
-  SELECT coalesce(
-    nullif(current_setting('request.jwt.claim.sub', true), ''),
-    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
-  )::uuid
-$$;
-CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT coalesce(
-    nullif(current_setting('request.jwt.claim.role', true), ''),
-    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role')
-  )
-$$;
-CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT coalesce(
-    nullif(current_setting('request.jwt.claim', true), ''),
-    nullif(current_setting('request.jwt.claims', true), '')
-  )::jsonb
-$$;
-RESET ROLE;
-GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, postgres;
-GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role, postgres;
-GRANT ALL ON SCHEMA public TO postgres;
--- Everything that is ever made in public is everybody's, by name.
-ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public
-    GRANT ALL ON TABLES TO postgres, anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public
-    GRANT ALL ON FUNCTIONS TO postgres, anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public
-    GRANT ALL ON SEQUENCES TO postgres, anon, authenticated, service_role;
-"""
 
 # What each role may do to each relation, column and function of our schemas.
 PRIVILEGES = """
@@ -175,29 +131,21 @@ def test_the_rights_are_those_of_a_stock_server(hosted: Hosted, database: Scratc
     assert here - stock == set()
     assert stock - here == set()
     assert ("authenticated", "purchase_reward(uuid,uuid,bigint)", "EXECUTE") in here
-    assert {(what, right) for role, what, right in here if role == "anon"} == {
-        ("rewards", "SELECT"),
-        *(
-            (f"rewards.{name}", "SELECT")
-            for name in (
-                "id",
-                "creator_id",
-                "name",
-                "description",
-                "cost",
-                "is_active",
-                "created_at",
-            )
-        ),
+    assert {(what.partition(".")[0], right) for role, what, right in here if role == "anon"} == {
+        (table, "SELECT")
+        for table in (
+            *("rewards", "leads", "skus", "sku_caps", "store_config", "generation_products"),
+            *("games", "milestones", "awards"),
+        )
     }
 
 
-def login(hosted: Hosted, role: str, sub: str) -> psycopg.Connection:
+def login(hosted: Hosted, role: str, sub: str, **claims: object) -> psycopg.Connection:
     """Log in as PostgREST does, and take on the role and claims of a token."""
     url = hosted.database.cluster.url("authenticator", hosted.database.name)
     connection = psycopg.connect(url, autocommit=True)
-    claims = f'{{"role": "{role}", "sub": "{sub}"}}'
-    connection.execute("SELECT set_config('request.jwt.claims', %s, false)", [claims])
+    token = json.dumps({"role": role, "sub": sub, **claims})
+    connection.execute("SELECT set_config('request.jwt.claims', %s, false)", [token])
     connection.execute(f"SET ROLE {role}".encode())
     return connection
 
@@ -223,6 +171,7 @@ def test_a_user_buys_through_the_hosts_own_login(hosted: Hosted) -> None:
 def test_what_the_host_grants_by_default_does_not_open_a_balance(hosted: Hosted) -> None:
     admin = hosted.database.connect()
     owner, wanted = person(admin, 100), reward(admin, 60)
+    sold = lead(admin, 5)
     before = digest(admin)
     attempts = (
         "UPDATE public.user_credits SET balance = balance + 1000000",
@@ -233,6 +182,18 @@ def test_what_the_host_grants_by_default_does_not_open_a_balance(hosted: Hosted)
         f" '{wanted}', '{owner}', 0, 0, clock_timestamp()",
         "UPDATE public.rewards SET cost = 1",
         "SELECT bursar.\"grant\"('[]')",
+        "UPDATE public.workspace_credits SET balance = 1000, total_earned = 1000",
+        f"INSERT INTO public.workspace_credits (workspace_id, balance) VALUES ('{new_id()}', 1000)",
+        "UPDATE public.leads SET price = 1",
+        "UPDATE public.leads SET sold_count = 1",
+        f"INSERT INTO public.card_refunds SELECT '{sold}', '{sold}', 1, 'x', 'owed'",
+        "UPDATE public.card_payments SET status = 'paid'",
+        "UPDATE public.marketplace_purchases SET status = 'completed'",
+        "DELETE FROM public.audit_logs",
+        "SELECT nextval('public.audit_logs_id_seq')",
+        "UPDATE public.marketplace_config SET fee_basis_points = 0",
+        f"SELECT public.complete_credit_lead_purchase('{owner}', ARRAY['{sold}']::uuid[])",
+        "SELECT * FROM bursar.inbox",
     )
 
     for role in ("authenticated", "anon"):
@@ -263,6 +224,36 @@ def test_a_raw_update_by_the_hosts_service_role_is_an_audited_entry(hosted: Host
     assert balance(admin, owner) == 70
     assert actors == [("service",), ("sql:service_role",)]
     assert broken_promises(admin) == []
+
+
+@pytest.mark.parametrize(
+    "claims", [{"workspace_id": "W"}, {"app_metadata": {"workspace_id": "W"}}, {"sub": "W"}]
+)
+def test_a_workspace_reads_its_purchases_through_the_hosts_own_login(
+    hosted: Hosted, claims: dict[str, object]
+) -> None:
+    ledger = Ledger(hosted.database)
+    workspace, wanted = ledger.funded(100, ASSET), lead(ledger.admin, 60)
+    token = json.loads(json.dumps(claims).replace("W", workspace))
+
+    with login(hosted, "service_role", new_id()) as session:
+        bought = session.execute(
+            "SELECT public.complete_credit_lead_purchase(%s, %s)", [workspace, [wanted]]
+        ).fetchone()
+    with login(hosted, "authenticated", **({"sub": new_id()} | token)) as session:
+        seen = [
+            session.execute(query.encode()).fetchall()
+            for query in (
+                "SELECT workspace_id::text, balance FROM public.workspace_credits",
+                "SELECT id::text FROM public.marketplace_purchases",
+                "SELECT lead_id::text FROM public.marketplace_purchase_items",
+            )
+        ]
+
+    assert bought is not None
+    assert seen == [[(workspace, 40)], [(done(bought[0])["purchase_id"],)], [(wanted,)]]
+    assert totals(ledger, workspace) == (40, 0, 100, 60)
+    assert broken_promises(ledger.admin) == []
 
 
 async def test_the_engine_buys_as_the_services_own_role(hosted: Hosted) -> None:

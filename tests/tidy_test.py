@@ -32,11 +32,19 @@ SKIPPED = {
 SHORT_FILES = {"src/bursar/db/fault.py": "one exception, for rooms that must not import the rest"}
 VAGUE_NAMES = {"utils", "util", "manager", "helper", "helpers", "common", "misc", "service"}
 # Granted like verbs, but no business of a caller's: the engine and the service call them.
-NO_TRIPLET = {"batch": "the engine's call_batch", "record_metrics": "the service's own counters"}
+NO_TRIPLET = {
+    "batch": "the engine's call_batch",
+    "record_metrics": "the service's own counters",
+    "read_minutes": "what `look` reads, with what the judge asks for",
+    "turn_alerts": "what `tell` notes before it tells",
+    "keep_event": "what the door of card events reads, as it reads other functions",
+}
 # These write SQL because that is what they are for; none of them moves an amount.
 WRITES_SQL = {
     "demo/seed.py": "puts rewards on sale; credits come from a verb",
+    "demo/stock.py": "puts leads on sale; what is sold is written by purchases",
     "ops/migrate": "keeps the record of what was applied",
+    "ops/doctor": "moves rows aside and fills columns in, of whatever table it is told to mend",
     "http/rest_statement.py": "composes what a caller asked of a table of schema public",
     "db": "makes roles and databases",
 }
@@ -46,9 +54,10 @@ TEXT = {".py", ".sql", ".md", ".toml", ".html", ".css", ".js", ".json", ".out", 
 def files(*suffixes: str, under: Path = ROOT) -> Iterator[Path]:
     """Yield the repository's files with these suffixes, generated ones left out."""
     for path in sorted(under.iterdir()):
+        if path.name in SKIPPED or path.name.endswith(".egg-info"):
+            continue  # a file as well: where there are several work trees, .git is one
         if path.is_dir():
-            if path.name not in SKIPPED and not path.name.endswith(".egg-info"):
-                yield from files(*suffixes, under=path)
+            yield from files(*suffixes, under=path)
         elif path.suffix in suffixes:
             yield path
 
@@ -194,7 +203,9 @@ def test_every_refusal_is_met_by_a_test(code: str) -> None:
 
 def test_no_leftovers() -> None:
     # Put together, so that this file does not find itself.
-    banned = re.compile("|".join(("/" + "work/", "TO" + "DO", "FIX" + "ME", "lo" + "rem ipsum")))
+    banned = re.compile(
+        "|".join(("/" + "work/", "TO" + "DO", "FIX" + "ME", "lo" + "rem ipsum", "<" * 7))
+    )
     found = [
         f"{name_of(path)}:{number}"
         for path in files(*TEXT)

@@ -17,24 +17,26 @@ SECONDS_MAX = 60.0
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: a role and, for a signed-in user, their id."""
+    """Who calls: a role and, for a signed-in user, their id; `more` are other claims they have."""
 
     role: str
     sub: str | None = None
+    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def claims(self) -> str:
         """The claims of their token, as the database sees them."""
-        return json.dumps({"role": self.role} | ({} if self.sub is None else {"sub": self.sub}))
+        sub = {} if self.sub is None else {"sub": self.sub}
+        return json.dumps({"role": self.role} | sub | self.more)
 
 
 ANON = Caller("anon")
 SERVICE = Caller("service_role")
 
 
-def user(sub: str) -> Caller:
+def user(sub: str, **more: Any) -> Caller:
     """A signed-in user."""
-    return Caller("authenticated", sub)
+    return Caller("authenticated", sub, more)
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class HttpWay:
         # An anonymous visitor comes without a token.
         if caller.role == "anon":
             return {}
-        return self._deployments[0].headers(caller.role, caller.sub)
+        return self._deployments[0].headers(caller.role, caller.sub, **caller.more)
 
 
 def answer_of(answer: httpx.Response) -> Answer:
@@ -190,11 +192,10 @@ class SupabaseWay:
     def _from(self, caller: Caller) -> dict[str, Any]:
         if caller.role == "anon":
             return {"token": None}
-        return {"token": self._deployment.token(caller.role, caller.sub)}
+        return {"token": self._deployment.token(caller.role, caller.sub, **caller.more)}
 
     async def _run(self, rounds: list[list[dict[str, Any]]]) -> list[list[Answer]]:
-        answers = await self._node.run(
-            "calls.mjs",
+        answers = await self._node.call(
             {
                 "url": self._deployment.url,
                 "anon_key": self._deployment.token("anon"),
