@@ -3,7 +3,7 @@
 
 PORT ?= 8420
 DATA ?= .bursar
-WORKERS ?= 2
+WORKERS ?= 3
 ROUNDS ?= 10
 BUYERS ?= 20
 
@@ -24,11 +24,12 @@ help: ## List the targets
 up: $(VENV)/ready-to-run ## Start everything: database, schema, demo, HTTP
 	@$(BIN)/bursar up --port $(PORT) --data $(DATA)
 
-smoke: $(VENV)/ready-to-run ## Race a few buyers against the running deployment
+smoke: $(VENV)/ready-to-run ## Try each kind of purchase on the running deployment, then race a little
+	@$(BIN)/bursar smoke --url http://127.0.0.1:$(PORT) --data $(DATA)
 	@$(BIN)/bursar race --url http://127.0.0.1:$(PORT) --data $(DATA) -n $(BUYERS) --rounds $(ROUNDS)
 
 test: $(VENV)/ready-to-develop ## Run every test
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 check: $(VENV)/ready-to-develop ## Style, types, floors, SQL, tidiness, the locked schema
 	$(BIN)/ruff format --check --quiet .
