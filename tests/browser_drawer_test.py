@@ -18,7 +18,7 @@ from bursar.demo.visitors import COLLECTOR, CREATOR, Visitor
 from bursar.demo.workspaces import ROOFING
 
 try:
-    from playwright.sync_api import Browser, Locator, Page, expect
+    from playwright.sync_api import Browser, Locator, Page, Route, expect
 
     from tests import market_front, shop_front, studio_front
     from tests.market_front import facts
@@ -123,6 +123,27 @@ def test_a_purchase_is_shown_with_both_sides_and_a_refusal_with_its_code(street:
     expect(refused).to_contain_text("Insufficient credits to purchase this reward.")
     expect(shown.first).to_contain_text("INSUFFICIENT_FUNDS")
     page.get_by_label(CREATOR.name, exact=True).check()
+    expect(shown).to_have_count(1)
+    expect(shown).to_contain_text("Earlier, in another window, or by a worker.")
+    assert sides(shown) == [["Collector", "−60", "40"], ["Creator (you)", "+60", "60"]]
+
+
+def test_what_was_asked_as_one_visitor_is_not_shown_to_the_next(street: Street) -> None:
+    page = street.open("rewards", COLLECTOR)
+    held: list[Route] = []
+    for asked in ("**/demo/happened?visitor=collector", "**/rpc/purchase_reward"):
+        page.route(asked, lambda route: held.append(route))
+    with page.expect_request("**/demo/happened?visitor=collector"):
+        shown = pull_out(page)
+    with page.expect_request("**/rpc/purchase_reward"):
+        button(page, FIELD_NOTEBOOK).click()
+    with page.expect_response("**/demo/happened?visitor=creator"):
+        page.get_by_label(CREATOR.name, exact=True).check()
+
+    for route in held:
+        with page.expect_response(route.request.url):
+            route.continue_()
+
     expect(shown).to_have_count(1)
     expect(shown).to_contain_text("Earlier, in another window, or by a worker.")
     assert sides(shown) == [["Collector", "−60", "40"], ["Creator (you)", "+60", "60"]]

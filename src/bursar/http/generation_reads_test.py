@@ -136,7 +136,9 @@ async def test_fifty_pages_that_wait_are_served_by_few_statements(
     read = artist.door.app._ledger.read
 
     async def counted(function: str, *arguments: Any) -> Any:
-        asked.append(function)
+        # The service's own minutes are written whether anybody waits or not.
+        if function.startswith("read_generation_"):
+            asked.append(function)
         return await read(function, *arguments)
 
     monkeypatch.setattr(artist.door.app._ledger, "read", counted)

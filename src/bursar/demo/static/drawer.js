@@ -22,6 +22,7 @@ const [row, moved] = ["happening", "moved"].map((id) => (
   document.getElementById(id).content.firstElementChild));
 
 let visitor = "";
+let turnedAt = 0;
 let items = [];
 let known = new Set();
 // How far the service's clock is ahead of this one, in milliseconds.
@@ -33,15 +34,17 @@ let looks = 0;
 /** Show what happens to this visitor, and forget what happened to another. */
 export function turnTo(slug) {
   visitor = slug;
+  turnedAt = Date.now();
   items = [];
   known = new Set();
+  looks += 1;  // What is being read about the other one is nothing for this one.
   show();
   lookSoon();
 }
 
 onCall((call) => {
   if (SILENT.test(call.path)) return;
-  if (call.method !== "GET") note(call);
+  if (call.method !== "GET" && call.from >= turnedAt) note(call);
   lookSoon();
 });
 
@@ -177,7 +180,8 @@ function figure(text, name) {
   return cell;
 }
 
-drawer.addEventListener("toggle", () => {
+// Not the event "toggle", which comes later: a page that is left at once would not remember.
+new MutationObserver(() => {
   try {
     if (drawer.open) localStorage.setItem(NAME, "open");
     else localStorage.removeItem(NAME);
@@ -185,7 +189,7 @@ drawer.addEventListener("toggle", () => {
     // Not remembered, then.
   }
   lookSoon();
-});
+}).observe(drawer, { attributeFilter: ["open"] });
 drawer.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !drawer.open) return;
   event.stopPropagation();
