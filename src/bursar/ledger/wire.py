@@ -6,18 +6,15 @@ database refused the statement itself.
 """
 
 import asyncio
-import contextlib
-import os
-import socket
 from typing import Any
 
 import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.adapt import Buffer, Dumper, Loader
 
 from bursar.db.pool import open_connection
 from bursar.errors import BursarError, Fault
+from bursar.ledger.exchange import Exchange
 from bursar.settings import Settings
 
 # A statement that outlives the server's own time limit by this much is on a dead connection.
@@ -36,6 +33,8 @@ _PREPARE_TROUBLE = ("26000", "42P05")
 _LOST = ("57P01", "57P02", "57P03", "57P05")
 _LOST_CLASS = "08"
 _STATEMENT_TIMEOUT = "57014"
+
+_decode = msgspec.json.Decoder(list[dict[str, Any]]).decode
 
 
 class Undone(BursarError):
@@ -77,26 +76,6 @@ class Moved(Rejected):
         self.app_is_down = sqlstate == _NO_SUCH_VERB[0] and message.startswith(_NO_SUCH_VERB[1])
 
 
-class _Encoded(bytes):
-    """JSON text that is sent as it is."""
-
-    __slots__ = ()
-
-
-class _EncodedDumper(Dumper):
-    oid = psycopg.adapters.types["jsonb"].oid
-
-    def dump(self, obj: bytes) -> Buffer:
-        return bytes(obj)
-
-
-class _OutcomesLoader(Loader):
-    _decode = staticmethod(msgspec.json.Decoder(list[dict[str, Any]]).decode)
-
-    def load(self, data: Buffer) -> Any:
-        return self._decode(data)
-
-
 class Wire:
     """A connection that opens itself when it is needed and again when it was lost.
 
@@ -117,67 +96,64 @@ class Wire:
         self._lock_timeout_ms = lock_timeout_ms
         self._settings = settings
         self._prepare = prepare
-        self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._cursor: psycopg.AsyncRawCursor[Any] | None = None
+        self._exchange: Exchange | None = None
         self._statements: dict[str, bytes] = {}
         self.round_trips = 0
         self.connections = 0
 
     async def open(self) -> None:
         """Connect, unless that is done already. Raises `Lost` when the database is not there."""
-        if self._connection is not None and not self._connection.closed:
-            return
-        try:
-            connection = await open_connection(
-                self._url,
-                self._settings,
-                lock_timeout_ms=self._lock_timeout_ms,
-                prepare_threshold=1 if self._prepare else None,
-            )
-        except psycopg.Error as error:
-            raise Lost(sent=False) from error
-        connection.adapters.register_dumper(_Encoded, _EncodedDumper)
-        connection.adapters.register_loader("json", _OutcomesLoader)
-        self.connections += 1
-        self._connection = connection
-        self._cursor = psycopg.AsyncRawCursor(connection)
+        await self._opened()
 
     async def carry(self, verb: str, body: bytes) -> list[dict[str, Any]]:
         """Send one batch, a JSON array, to `bursar.carry` and return its outcomes.
 
         Raises `Undone`, `Lost` or `Rejected`.
         """
-        await self.open()
-        connection, cursor = self._connection, self._cursor
-        if connection is None or cursor is None:
-            raise Lost(sent=False)
+        exchange = await self._opened()
         limit = self._settings.statement_timeout_ms / 1000 + GRACE_SECONDS
-        watchdog = asyncio.get_running_loop().call_later(limit, _cut, connection)
+        watchdog = asyncio.get_running_loop().call_later(limit, exchange.cut)
         self.round_trips += 1
         try:
-            await cursor.execute(self._statement(verb), (_Encoded(body),))
-            row = await cursor.fetchone()
+            answer = await exchange.ask(verb, self._statement(verb), body)
         except psycopg.Error as error:
-            raise await self._sorted(error, connection) from error
-        except msgspec.MsgspecError as error:
-            raise Rejected("XX000", "the answer is not an array of outcomes") from error
+            raise await self._sorted(error, exchange) from error
         except BaseException:
             # Whatever was on the wire is no longer understood.
             await self.close()
             raise
         finally:
             watchdog.cancel()
-        if row is None or row[0] is None:
+        if answer is None:
             raise Rejected("XX000", "the answer is empty")
-        outcomes: list[dict[str, Any]] = row[0]
-        return outcomes
+        try:
+            return _decode(answer)
+        except msgspec.MsgspecError as error:
+            raise Rejected("XX000", "the answer is not an array of outcomes") from error
 
     async def close(self) -> None:
         """Close the connection; the next batch opens another."""
-        connection, self._connection, self._cursor = self._connection, None, None
-        if connection is not None:
-            with contextlib.suppress(psycopg.Error, OSError):
-                await connection.close()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            await exchange.close()
+
+    async def _opened(self) -> Exchange:
+        if self._exchange is not None:
+            if self._exchange.is_open:
+                return self._exchange
+            await self.close()
+        try:
+            connection = await open_connection(
+                self._url,
+                self._settings,
+                lock_timeout_ms=self._lock_timeout_ms,
+                prepare_threshold=None,
+            )
+        except psycopg.Error as error:
+            raise Lost(sent=False) from error
+        self.connections += 1
+        self._exchange = Exchange(connection, prepare=self._prepare)
+        return self._exchange
 
     def _statement(self, verb: str) -> bytes:
         statement = self._statements.get(verb)
@@ -186,11 +162,9 @@ class Wire:
             statement = self._statements[verb] = text.as_bytes()
         return statement
 
-    async def _sorted(
-        self, error: psycopg.Error, connection: psycopg.AsyncConnection[Any]
-    ) -> BursarError:
+    async def _sorted(self, error: psycopg.Error, exchange: Exchange) -> BursarError:
         sqlstate = error.sqlstate or ""
-        if connection.closed or sqlstate in _LOST or sqlstate.startswith(_LOST_CLASS):
+        if not exchange.is_open or sqlstate in _LOST or sqlstate.startswith(_LOST_CLASS):
             await self.close()
             return Lost(sent=True)
         if sqlstate in _PREPARE_TROUBLE:
@@ -211,11 +185,3 @@ class Wire:
         if sqlstate in _MOVED or message.startswith(_MOVED_WORDS):
             return Moved(sqlstate, message)
         return Rejected(sqlstate, message)
-
-
-def _cut(connection: psycopg.AsyncConnection[Any]) -> None:
-    """End a connection that no longer answers, so that whoever waits for it hears of it."""
-    with contextlib.suppress(OSError, psycopg.Error):
-        handle = socket.socket(fileno=os.dup(connection.fileno()))
-        with handle:
-            handle.shutdown(socket.SHUT_RDWR)
