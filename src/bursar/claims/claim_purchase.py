@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import SERVICE, Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.model import Outcome
 
 
@@ -59,4 +59,4 @@ async def claim_purchase(
         caller=dict(caller),
         actor=actor,
     )
-    return await answer_of(calls, "claim_purchase", request, Claim)
+    return typed(await calls.call("claim_purchase", request), Claim)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.model import Outcome
 
 
@@ -31,4 +31,4 @@ async def take_store_event(
     the answer was lost, `Fault` when something failed; the event may be sent again after either.
     """
     request = request_of(event=dict(event), queued=queued or None, actor=actor)
-    return await answer_of(calls, "take_store_event", request, StoreEvent)
+    return typed(await calls.call("take_store_event", request), StoreEvent)

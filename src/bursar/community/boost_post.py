@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import SERVICE, Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.model import Outcome, PrincipalClass
 
 
@@ -38,4 +38,4 @@ async def boost_post(
         principal=principal,
         actor=actor,
     )
-    return await answer_of(calls, "boost_post", request, Boost)
+    return typed(await calls.call("boost_post", request), Boost)

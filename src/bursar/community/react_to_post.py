@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import SERVICE, Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.model import Outcome
 
 ReactionType = Literal["love", "like", "laugh", "wow", "sad"]
@@ -46,4 +46,4 @@ async def react_to_post(
         caller=dict(caller),
         actor=actor,
     )
-    return await answer_of(calls, "react_to_post", request, Reaction)
+    return typed(await calls.call("react_to_post", request), Reaction)

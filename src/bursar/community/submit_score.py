@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import SERVICE, Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.model import Outcome
 
 
@@ -49,4 +49,4 @@ async def submit_score(
         caller=dict(caller),
         actor=actor,
     )
-    return await answer_of(calls, "submit_score", request, Score)
+    return typed(await calls.call("submit_score", request), Score)

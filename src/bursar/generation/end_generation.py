@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import SERVICE, Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.model import Outcome
 
 Result = Literal["completed", "failed", "cancelled", "expired"]
@@ -64,4 +64,4 @@ async def end_generation(
         caller=dict(caller),
         actor=actor,
     )
-    return await answer_of(calls, "end_generation", request, Ended)
+    return typed(await calls.call("end_generation", request), Ended)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import SERVICE, Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.model import Outcome, PrincipalClass
 
 
@@ -52,4 +52,4 @@ async def submit_generation(
         principal=principal,
         actor=actor,
     )
-    return await answer_of(calls, "submit_generation", request, Submitted)
+    return typed(await calls.call("submit_generation", request), Submitted)

@@ -1,11 +1,13 @@
 """Outcomes as plain data: those that the engine gives by itself, and their typed form."""
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import msgspec
 
 from bursar.errors import BY_CODE, Fault
 from bursar.model import Outcome
+
+Typed = TypeVar("Typed", bound=Outcome)
 
 RETRY_AFTER_SECONDS = 1
 
@@ -58,10 +60,14 @@ def is_busy(outcome: dict[str, Any]) -> bool:
     return outcome.get("code") == "BUSY"
 
 
-def typed(outcome: dict[str, Any]) -> Outcome:
-    """Return an outcome as an `Outcome`; raise `Fault` when it is not one."""
+@overload
+def typed(outcome: dict[str, Any]) -> Outcome: ...
+@overload
+def typed(outcome: dict[str, Any], kind: type[Typed]) -> Typed: ...
+def typed(outcome: dict[str, Any], kind: type[Outcome] = Outcome) -> Outcome:
+    """Return an outcome as its verb's own kind; raise `Fault` when it is not one."""
     try:
-        return msgspec.convert(outcome, Outcome)
+        return msgspec.convert(outcome, kind)
     except msgspec.ValidationError as error:
         raise Fault(f"The answer is not an outcome: {error}") from error
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.marketplace.receipt import LeadPurchase
 from bursar.model import PrincipalClass
 
@@ -38,4 +38,4 @@ async def complete_credit_lead_purchase(
         principal=principal,
         actor=actor,
     )
-    return await answer_of(calls, "complete_credit_lead_purchase", request, LeadPurchase)
+    return typed(await calls.call("complete_credit_lead_purchase", request), LeadPurchase)

@@ -1,7 +1,7 @@
 """Record that a card purchase was paid, and complete it."""
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.marketplace.receipt import LeadPurchase
 
 
@@ -18,4 +18,4 @@ async def complete_stripe_lead_purchase(
     when something failed.
     """
     request = request_of(purchase_id=purchase_id, payment_intent=payment_intent, actor=actor)
-    return await answer_of(calls, "complete_stripe_lead_purchase", request, LeadPurchase)
+    return typed(await calls.call("complete_stripe_lead_purchase", request), LeadPurchase)

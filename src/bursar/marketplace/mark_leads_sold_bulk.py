@@ -1,7 +1,7 @@
 """Mark the leads of a paid purchase as sold."""
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.marketplace.receipt import LeadPurchase
 
 
@@ -17,4 +17,4 @@ async def mark_leads_sold_bulk(
     Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
     """
     request = request_of(purchase_id=purchase_id, actor=actor)
-    return await answer_of(calls, "mark_leads_sold_bulk", request, LeadPurchase)
+    return typed(await calls.call("mark_leads_sold_bulk", request), LeadPurchase)

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.marketplace.receipt import TopUp
 from bursar.model import PrincipalClass
 
@@ -31,4 +31,4 @@ async def open_top_up(
         principal=principal,
         actor=actor,
     )
-    return await answer_of(calls, "open_top_up", request, TopUp)
+    return typed(await calls.call("open_top_up", request), TopUp)

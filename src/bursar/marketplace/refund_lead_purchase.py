@@ -1,7 +1,7 @@
 """Give the credits of a purchase back, and put its leads on sale again."""
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.marketplace.receipt import LeadPurchase
 from bursar.model import PrincipalClass
 
@@ -26,4 +26,4 @@ async def refund_lead_purchase(
     request = request_of(
         purchase_id=purchase_id, reason=reason, key=key, principal=principal, actor=actor
     )
-    return await answer_of(calls, "refund_lead_purchase", request, LeadPurchase)
+    return typed(await calls.call("refund_lead_purchase", request), LeadPurchase)

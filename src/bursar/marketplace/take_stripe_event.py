@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.marketplace.receipt import CardEvent
 
 
@@ -20,4 +20,4 @@ async def take_stripe_event(
     the answer was lost, `Fault` when something failed; the event may be sent again after either.
     """
     request = request_of(event=dict(event), actor=actor)
-    return await answer_of(calls, "take_stripe_event", request, CardEvent)
+    return typed(await calls.call("take_stripe_event", request), CardEvent)

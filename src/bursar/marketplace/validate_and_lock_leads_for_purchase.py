@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import Calls, request_of
-from bursar.ledger.typed_answer import answer_of
 from bursar.marketplace.receipt import LeadPurchase
 from bursar.model import PrincipalClass
 
@@ -43,4 +43,4 @@ async def validate_and_lock_leads_for_purchase(
         principal=principal,
         actor=actor,
     )
-    return await answer_of(calls, "validate_and_lock_leads_for_purchase", request, LeadPurchase)
+    return typed(await calls.call("validate_and_lock_leads_for_purchase", request), LeadPurchase)

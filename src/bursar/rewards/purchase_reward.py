@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
-from bursar.errors import Fault
+from bursar.ledger.answer import typed
 from bursar.ledger.calls import SERVICE, Calls, request_of
 from bursar.model import Outcome, PrincipalClass
 
@@ -54,8 +52,4 @@ async def purchase_reward(
         principal=principal,
         actor=actor,
     )
-    outcome = await calls.call("purchase_reward", request)
-    try:
-        return msgspec.convert(outcome, Purchase)
-    except msgspec.ValidationError as error:
-        raise Fault(f"The answer is not an outcome: {error}") from error
+    return typed(await calls.call("purchase_reward", request), Purchase)
