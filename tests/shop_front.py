@@ -96,5 +96,6 @@ def answered(page: Page, code: str, sentence: str) -> Locator:
 
 def turn(page: Page, label: str, *, on: bool) -> None:
     """Turn a switch of the operators' desk, and wait until that was answered."""
-    page.get_by_role("switch", name=label).set_checked(on)
+    with page.expect_response("**/demo/desk/*"):
+        page.get_by_role("switch", name=label).set_checked(on)
     expect(page.locator(".toast.done").last).to_be_visible()
