@@ -38,6 +38,13 @@ class Shop:
         cursor = self.database.connect().execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []
 
+    @contextlib.contextmanager
+    def unable_to_note_sales(self) -> Iterator[None]:
+        """Have no word of the store be taken meanwhile: it tries again until it is."""
+        with self.database.connect() as other, other.transaction():
+            other.execute("LOCK TABLE audit_purchases IN SHARE MODE")
+            yield
+
     def grants(self, learner: Visitor) -> int:
         """How many claims of a learner's were granted."""
         [[count]] = self.sql(
