@@ -46,8 +46,10 @@ def test_a_wallet_is_found_while_one_types_and_its_balance_explained(
     done(ledger.one("spend", owner_id=owner, asset="credit", amount=60, reason="a poster"))
     page.get_by_role("navigation", name="Console").get_by_role("link", name="Wallets").click()
     expect(page.get_by_role("heading", name="Which wallet?")).to_be_visible()
+    page.wait_for_load_state()  # The script that searches is there by then.
 
     page.get_by_label("Owner, transaction").press_sequentially(owner[:8])
+    page.wait_for_url(f"**/console/wallets?q={owner[:8]}*")
     found = page.locator("#found tbody tr")
     expect(found).to_have_count(1)
     found.get_by_role("link").first.click()

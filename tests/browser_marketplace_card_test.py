@@ -16,6 +16,7 @@ try:
     from tests.market_front import (
         OWN_PAGE,
         PAY_PAGE,
+        SETTLE_SECONDS,
         Market,
         add,
         all_there,
@@ -139,6 +140,7 @@ def test_what_a_bank_pays_later_is_waited_for(market: Market, then: str, state: 
     press(page, "Pay later, by a bank")
 
     slip = receipt(page, "Waiting for the")
+    market.company.ask("POST", "/_clock", {"advance_seconds": SETTLE_SECONDS})
     receipt(page, state)
     page.keyboard.press("Escape")
     expect(slip).to_be_hidden()

@@ -19,6 +19,7 @@ from tests.citus_nodes import CitusMissingError, CitusNodes
 from tests.deployment import SECRET, Deployment
 from tests.node import Node, NodeMissingError, installed_node
 from tests.own_cluster import own_cluster
+from tests.patience import PATIENCE_SECONDS
 from tests.psql import Psql
 from tests.ways import HttpWay, SupabaseWay, Way
 
@@ -97,7 +98,8 @@ def card_deployment(
 
 def say_something_to(deployment: Deployment) -> None:
     """Make the log hold one request at least, also where only tests by SQL are run."""
-    assert httpx.get(f"{deployment.url}/rest/v1/rewards").status_code == 200
+    answer = httpx.get(f"{deployment.url}/rest/v1/rewards", timeout=PATIENCE_SECONDS)
+    assert answer.status_code == 200
 
 
 def assert_clean(deployment: Deployment) -> None:

@@ -66,6 +66,9 @@ class Site:
         expect(page.locator('main [aria-busy="true"]')).to_have_count(0)
         if path == "docs":
             expect(page.locator("details")).not_to_have_count(0)
+        # A picture that is being drawn has a button that goes when it is there.
+        drawn = "#jobs [data-status='queued'], #jobs [data-status='processing']"
+        expect(page.locator(drawn)).to_have_count(0)
         return page
 
     def sign_in(self) -> None:
@@ -85,7 +88,9 @@ class Site:
         cookies = {each["name"]: each["value"] for each in self._context.cookies()}
         headers = {"accept": "text/html"}
         address = f"{self.address}/{path}"
-        with httpx.stream("GET", address, cookies=cookies, headers=headers) as answer:
+        with httpx.stream(
+            "GET", address, cookies=cookies, headers=headers, timeout=PATIENCE_SECONDS
+        ) as answer:
             if not answer.headers.get("content-type", "").startswith("text/html"):
                 return False
             return "<html" in answer.read().decode()

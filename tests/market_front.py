@@ -18,8 +18,10 @@ from bursar.stand_ins.stripe.process import StandIn
 from tests.storefront import Windows, settle
 
 PARTS = ("balance", "leads", "cart", "purchases")
-# What is paid later is decided soon, and a refused event comes again soon.
-OPTIONS = ("--settle-seconds", "2", "--retry-ms", "100")
+# What is paid later is decided once a test puts the company's clock forward by as much; a refused
+# event comes again soon.
+SETTLE_SECONDS = 600
+OPTIONS = ("--settle-seconds", str(SETTLE_SECONDS), "--retry-ms", "100")
 PAY_PAGE, OWN_PAGE = "**/pay/**", "**/demo/marketplace?**"
 
 

@@ -84,7 +84,7 @@ def _use(served: Deployment) -> None:
 
 def page(served: Deployment) -> dict[tuple[str, str, str], float]:
     """Every sample of /metrics by name, verb and kind."""
-    text = httpx.get(f"{served.url}/metrics").text
+    text = httpx.get(f"{served.url}/metrics", timeout=SECONDS_MAX).text
     return {
         (sample.name, sample.labels.get("verb", ""), sample.labels.get("kind", "")): sample.value
         for family in text_string_to_metric_families(text)

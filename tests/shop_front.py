@@ -38,6 +38,13 @@ class Shop:
         cursor = self.database.connect().execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []
 
+    @contextlib.contextmanager
+    def unable_to_note_sales(self) -> Iterator[None]:
+        """Have no word of the store be taken meanwhile: it tries again until it is."""
+        with self.database.connect() as other, other.transaction():
+            other.execute("LOCK TABLE audit_purchases IN SHARE MODE")
+            yield
+
     def grants(self, learner: Visitor) -> int:
         """How many claims of a learner's were granted."""
         [[count]] = self.sql(
@@ -96,5 +103,6 @@ def answered(page: Page, code: str, sentence: str) -> Locator:
 
 def turn(page: Page, label: str, *, on: bool) -> None:
     """Turn a switch of the operators' desk, and wait until that was answered."""
-    page.get_by_role("switch", name=label).set_checked(on)
+    with page.expect_response("**/demo/desk/*"):
+        page.get_by_role("switch", name=label).set_checked(on)
     expect(page.locator(".toast.done").last).to_be_visible()

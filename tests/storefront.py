@@ -4,9 +4,10 @@ Importing this raises `ImportError` with the reason where there is no browser to
 """
 
 import contextlib
+from collections.abc import Iterator
 from typing import Protocol
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from bursar.demo import browser
 from bursar.demo.assortment import DemoReward
@@ -79,6 +80,17 @@ class Windows:
 def settle(page: Page, parts: tuple[str, ...] = PARTS) -> None:
     for part in parts:
         expect(page.locator(f"#{part}")).to_have_attribute("aria-busy", "false")
+
+
+@contextlib.contextmanager
+def held_back(page: Page, address: str) -> Iterator[None]:
+    """Keep waiting whatever is asked at an address meanwhile, and let it go on then."""
+    held: list[Route] = []
+    page.route(address, lambda route: held.append(route))
+    yield
+    page.route(address, lambda route: route.continue_())
+    for route in held:
+        route.continue_()
 
 
 def tab_to(page: Page, target: Locator) -> None:

@@ -4,7 +4,9 @@ Importing this raises `ImportError` with the reason where there is no browser to
 """
 
 import contextlib
+import os
 import re
+import signal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,8 +20,6 @@ from bursar.stand_ins.provider.process import LocalProvider
 from tests.storefront import Windows, settle
 
 PARTS = ("balance", "jobs", "history")
-# Drawing, and a worker's round, are slower under load.
-SLOW_MS = 30_000
 PROMPT = "a lighthouse by the sea"
 
 
@@ -55,6 +55,16 @@ class StudioFront:
     def without_rate_limit(self) -> None:
         """Let nobody wait between two pictures."""
         self.sql("UPDATE generation_products SET rate_limit_seconds = 0")
+
+    @contextlib.contextmanager
+    def provider_stands_still(self) -> Iterator[None]:
+        """Have the provider take calls and answer none meanwhile: a job stays in work so long."""
+        stopped = self.provider.pid
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(stopped, signal.SIGCONT)
 
     def statuses(self, artist: Visitor = APPRENTICE) -> list[str]:
         """How an artist's jobs stand, oldest first."""
@@ -110,7 +120,7 @@ def jobs(page: Page) -> Locator:
 
 def state(page: Page, words: str | re.Pattern[str], at: int = 0) -> None:
     """Wait until the card at that place says so."""
-    expect(jobs(page).nth(at).locator(".state")).to_contain_text(words, timeout=SLOW_MS)
+    expect(jobs(page).nth(at).locator(".state")).to_contain_text(words)
 
 
 def history(page: Page) -> Locator:
@@ -126,7 +136,6 @@ __all__ = [
     "APPRENTICE",
     "ILLUSTRATOR",
     "PROMPT",
-    "SLOW_MS",
     "StudioFront",
     "all_there",
     "available",

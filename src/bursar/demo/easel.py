@@ -11,7 +11,7 @@ import httpx
 from bursar.settings import Settings
 from bursar.stand_ins.provider.api import IMAGE_MODEL
 
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 10.0
 _HERE = ("127.0.0.1", "::1", "localhost")
 
 

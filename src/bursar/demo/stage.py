@@ -23,7 +23,7 @@ from bursar.settings import Settings
 from bursar.stand_ins.provider.process import LocalProvider
 from bursar.stand_ins.stripe.process import StandIn
 
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 15
 
 
@@ -35,7 +35,7 @@ def stage(
 
     `secret` signs the tokens; by default nobody knows it, nor what was agreed upon with RevenueCat.
     `settings` are further variables of its environment. Raises `RuntimeError` when the server does
-    not answer within 30 seconds.
+    not answer within 60 seconds.
     """
     environment = {
         **os.environ,
