@@ -6,7 +6,7 @@ import { choose, complain, find, keepUp, named, poll, showWho } from "./page.js"
 import { raceBy } from "./race.js";
 import { refreshTimers, setClock } from "./server_clock.js";
 import { buy, claim, claimAs, dealFor, haveStore } from "./shop_deals.js";
-import { followDesk, showDesk } from "./shop_desk.js";
+import { deskTurn, followDesk, showDesk } from "./shop_desk.js";
 import { race } from "./shop_race.js";
 import * as view from "./shop_view.js";
 import { detailWords } from "./shop_words.js";
@@ -36,13 +36,14 @@ async function load() {
   try {
     if (me.userId === null) await me.signIn();
     const askedAt = performance.now();
+    const desk = deskTurn();
     const found = await me.ask("functions/v1/shop");
     // The reader may be somebody else by now, or have seen a later answer.
     if (me !== session || turn < shown) return;
     shown = turn;
     setClock(found.now, askedAt);
     const before = shop;
-    shop = found;
+    shop = { ...found, desk };
     if (before) sayWhatCame(before);
     show();
     complained = false;
@@ -106,7 +107,7 @@ function show() {
   view.showClaims(shop.claims.map((each) => ({
     ...entry(each, each.claimed_at), status: each.status, ways: waysOfClaim(each),
   })));
-  showDesk(shop.status);
+  showDesk(shop.status, shop.desk);
 }
 
 // The cap that is in the way of the next claim, if one is.

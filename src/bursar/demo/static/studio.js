@@ -87,7 +87,8 @@ function showButton() {
 function sayNews(job, before) {
   const known = before.find((each) => each.job_id === job.job_id);
   if (!known || known.status !== job.status) view.tell(newsOf(job));
-  if (known && isOpen(known) && !isOpen(job)) {
+  // Also of a job that has ended before it was seen.
+  if (!isOpen(job)) {
     const key = olderKeys.get(job.job_id);
     olderKeys.delete(job.job_id);
     if (key && job.status !== "completed") {

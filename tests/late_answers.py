@@ -1,0 +1,51 @@
+"""Answers that come late: had from the service at once, and handed on to the page when told to.
+
+Importing this raises `ImportError` with the reason where there is no browser to test with.
+"""
+
+import time
+
+from playwright.sync_api import APIResponse, Page, Route
+
+from tests.patience import PATIENCE_SECONDS
+
+_PAUSE_MS = 20
+# What a page does with an answer follows it at once.
+_AFTERWARDS_MS = 200
+
+
+class Late:
+    """What a page asks at an address is answered late, until `end` is called."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self._page = page
+        self._answers: list[tuple[Route, APIResponse]] = []
+        self._is_over = False
+        page.route(address, self._keep)
+
+    def _keep(self, route: Route) -> None:
+        if self._is_over:
+            route.continue_()
+        else:
+            self._answers.append((route, route.fetch()))
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many answers are held back."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(self._answers) < count:
+            assert time.monotonic() < deadline, "it was not asked"
+            self._page.wait_for_timeout(_PAUSE_MS)
+
+    def hand_on(self, at: int = 0) -> None:
+        """Hand an answer on, the oldest one by default, and give the page time to take it up."""
+        self.wait_for(at + 1)
+        route, answer = self._answers.pop(at)
+        with self._page.expect_response(lambda heard: heard.request == route.request):
+            route.fulfill(response=answer)
+        self._page.wait_for_timeout(_AFTERWARDS_MS)
+
+    def end(self) -> None:
+        """Hand on all that is held back, and hold back nothing more."""
+        self._is_over = True
+        while self._answers:
+            self.hand_on()
