@@ -18,7 +18,7 @@ try:
     from playwright.sync_api import Browser, Route, expect
 
     from tests import studio_front
-    from tests.late_answers import Late
+    from tests.late_answers import Late, wait_for
     from tests.storefront import button, chromium, settle
     from tests.street import PARTS_OF, Street
 except ImportError as error:
@@ -55,7 +55,7 @@ def test_older_apps_ask_for_a_refund_however_quickly_a_job_has_ended(street: Str
     page.get_by_role("switch", name="Deduct first").check()
 
     studio_front.generate(page, fault="is refused (HTTP 400)")
-    submitted.wait_for(1)
+    submitted.wait_for()
     job = "SELECT status FROM generation_jobs WHERE user_id = %s"
     while street.sql(job, APPRENTICE.user_id) != [("refunded",)]:
         page.wait_for_timeout(50)
@@ -71,9 +71,9 @@ def test_a_switch_stays_as_it_was_turned_whatever_was_read_before(street: Street
     read = Late(page, "**/functions/v1/shop")
     turned = Late(page, "**/demo/desk/mode")
     down = page.get_by_role("switch", name="The store is down")
-    read.wait_for(1)
+    read.wait_for()
     down.click()
-    turned.wait_for(1)
+    turned.wait_for()
 
     read.hand_on()
 
@@ -91,7 +91,7 @@ def test_how_the_service_was_before_a_loss_is_no_news_after_it(street: Street) -
     health = Late(page, "**/health")
     page.reload()
     settle(page)
-    health.wait_for(1)
+    health.wait_for()
     page.route("**/rpc/purchase_reward", lambda route: route.abort())
     button(page, FIELD_NOTEBOOK).click()
     strip = page.locator("#strip")
@@ -119,8 +119,7 @@ def test_nobody_takes_the_session_between_a_sign_in_and_what_it_was_for(street: 
 
     # The other window asks for something each time before the post gets through.
     for kind in ("love", "wow", "laugh"):
-        while not held:
-            page.wait_for_timeout(20)
+        wait_for(page, held)
         moderator.locator(f"#feed [data-kind='{kind}']").first.click()
         moderator.wait_for_timeout(1_000)
         with page.expect_response("**/community/posts") as answered:

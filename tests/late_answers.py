@@ -4,6 +4,7 @@ Importing this raises `ImportError` with the reason where there is no browser to
 """
 
 import time
+from collections.abc import Sized
 
 from playwright.sync_api import APIResponse, Page, Route
 
@@ -12,6 +13,14 @@ from tests.patience import PATIENCE_SECONDS
 _PAUSE_MS = 20
 # What a page does with an answer follows it at once.
 _AFTERWARDS_MS = 200
+
+
+def wait_for(page: Page, held: Sized, count: int = 1) -> None:
+    """Wait until so many of a page's requests are held."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(held) < count:
+        assert time.monotonic() < deadline, "it was not asked"
+        page.wait_for_timeout(_PAUSE_MS)
 
 
 class Late:
@@ -29,12 +38,9 @@ class Late:
         else:
             self._answers.append((route, route.fetch()))
 
-    def wait_for(self, count: int) -> None:
+    def wait_for(self, count: int = 1) -> None:
         """Wait until so many answers are held back."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(self._answers) < count:
-            assert time.monotonic() < deadline, "it was not asked"
-            self._page.wait_for_timeout(_PAUSE_MS)
+        wait_for(self._page, self._answers, count)
 
     def hand_on(self, at: int = 0) -> None:
         """Hand an answer on, the oldest one by default, and give the page time to take it up."""
