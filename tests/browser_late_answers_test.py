@@ -10,12 +10,12 @@ from bursar.db.scratch import ScratchDatabase, scratch_database
 from bursar.demo.artists import APPRENTICE
 from bursar.demo.assortment import FIELD_NOTEBOOK
 from bursar.demo.learners import NEW_LEARNER
-from bursar.demo.members import MODERATOR, READER
+from bursar.demo.members import MODERATOR, READER, REGULAR
 from bursar.demo.stage import stage_with_provider
 from bursar.demo.visitors import COLLECTOR
 
 try:
-    from playwright.sync_api import Browser, Route, expect
+    from playwright.sync_api import Browser, Page, Route, expect
 
     from tests import studio_front
     from tests.late_answers import Late, wait_for
@@ -39,6 +39,8 @@ def served(cluster: Cluster, template: str) -> Iterator[tuple[ScratchDatabase, s
         scratch_database(cluster, template) as database,
         stage_with_provider(database.service_url) as (address, _),
     ):
+        with database.connect() as admin:
+            admin.execute("UPDATE generation_products SET rate_limit_seconds = 0")
         yield database, address
 
 
@@ -131,3 +133,66 @@ def test_nobody_takes_the_session_between_a_sign_in_and_what_it_was_for(street: 
         (READER.user_id,)
     ]
     moderator.close()
+
+
+def look_again(page: Page, name: str) -> None:
+    """Have a page read itself anew, as when another window has changed something."""
+    page.evaluate(f"() => new BroadcastChannel('bursar-{name}').postMessage('')")
+
+
+def test_a_job_that_has_ended_does_not_begin_again(street: Street) -> None:
+    page = street.open("studio", APPRENTICE)
+    page.get_by_label("comes late", exact=True).evaluate("input => { input.value = '[late 2]'; }")
+    studio_front.generate(page, fault="comes late")
+    studio_front.state(page, "Working")
+    listed = Late(page, "**/functions/v1/generation-jobs")
+    look_again(page, "studio")
+    listed.wait_for()
+    studio_front.state(page, "Finished")
+    save = page.get_by_role("link", name="Save: ")
+    expect(save).to_be_visible()
+
+    listed.hand_on()
+
+    expect(save).to_be_visible()
+    studio_front.state(page, "Finished")
+    listed.end()
+    expect(studio_front.available(page)).to_have_text("0")
+
+
+def test_while_a_post_is_on_its_way_it_is_not_posted_again(street: Street) -> None:
+    page = street.open("community", REGULAR)
+    posted = Late(page, "**/community/posts")
+    page.get_by_label("What do you want to say?").fill("only once")
+    post = page.get_by_role("button", name="Post", exact=True)
+    post.click()
+    posted.wait_for()
+    page.wait_for_timeout(700)  # Longer than a double click takes.
+
+    post.click()
+    posted.wait_for(2)
+    posted.end()
+
+    expect(page.locator("#feed > li.post").filter(has_text="only once")).to_have_count(1)
+    assert street.sql("SELECT count(*) FROM posts WHERE body = 'only once'") == [(1,)]
+
+
+def test_what_was_held_earlier_is_not_shown_over_what_is_held_now(street: Street) -> None:
+    page = street.open("rewards", COLLECTOR)
+    wallets = Late(page, "**/v1/wallets/**")
+    page.locator("#add").click()
+    wallets.wait_for(1)
+    street.sql(
+        "SELECT bursar.hold(jsonb_build_array(jsonb_build_object('owner_id', %s::text,"
+        " 'asset', 'credit', 'amount', 10, 'key', 'late')))",
+        COLLECTOR.user_id,
+    )
+    page.locator("#add").click()
+    wallets.wait_for(2)
+    wallets.hand_on(1)
+    expect(page.locator("#held")).to_contain_text("10 held of ")
+
+    wallets.hand_on()
+
+    expect(page.locator("#held")).to_contain_text("10 held of ")
+    expect(page.locator("#held")).to_be_visible()

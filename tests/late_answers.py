@@ -3,6 +3,7 @@
 Importing this raises `ImportError` with the reason where there is no browser to test with.
 """
 
+import re
 import time
 from collections.abc import Sized
 
@@ -26,7 +27,7 @@ def wait_for(page: Page, held: Sized, count: int = 1) -> None:
 class Late:
     """What a page asks at an address is answered late, until `end` is called."""
 
-    def __init__(self, page: Page, address: str) -> None:
+    def __init__(self, page: Page, address: str | re.Pattern[str]) -> None:
         self._page = page
         self._answers: list[tuple[Route, APIResponse]] = []
         self._is_over = False
