@@ -15,10 +15,10 @@ from bursar.demo.stage import stage_with_provider
 from bursar.demo.visitors import COLLECTOR
 
 try:
-    from playwright.sync_api import Browser, Page, Route, expect
+    from playwright.sync_api import Browser, Route, expect
 
     from tests import studio_front
-    from tests.late_answers import Late, wait_for
+    from tests.late_answers import Late, look_again, wait_for
     from tests.storefront import button, chromium, settle
     from tests.street import PARTS_OF, Street
 except ImportError as error:
@@ -133,11 +133,6 @@ def test_nobody_takes_the_session_between_a_sign_in_and_what_it_was_for(street: 
         (READER.user_id,)
     ]
     moderator.close()
-
-
-def look_again(page: Page, name: str) -> None:
-    """Have a page read itself anew, as when another window has changed something."""
-    page.evaluate(f"() => new BroadcastChannel('bursar-{name}').postMessage('')")
 
 
 def test_a_job_that_has_ended_does_not_begin_again(street: Street) -> None:

@@ -24,6 +24,11 @@ def wait_for(page: Page, held: Sized, count: int = 1) -> None:
         page.wait_for_timeout(_PAUSE_MS)
 
 
+def look_again(page: Page, name: str) -> None:
+    """Have a page read itself anew, as when another window has changed something."""
+    page.evaluate(f"() => new BroadcastChannel('bursar-{name}').postMessage('')")
+
+
 class Late:
     """What a page asks at an address is answered late, until `end` is called."""
 

@@ -152,6 +152,8 @@ export function onReceiptClosed(go) {
   // A click beside the slip closes it, too.
   slip.addEventListener("click", (event) => { if (event.target === slip) slip.close(); });
   slip.addEventListener("close", () => {
+    // This is told later: another receipt may have been opened since.
+    if (slip.open) return;
     const id = shown?.id;
     shown = null;
     go(id);

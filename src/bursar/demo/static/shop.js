@@ -23,8 +23,9 @@ const choices = [...document.querySelectorAll("#visitors input")];
 
 let session = null;
 let shop = null;
-// What was bought on this page, and is not known to the service yet: by transaction. `accepted` are
-// those whose claim is kept while the database is away.
+// What was bought on this page, and is not known to the service yet: by transaction. `refused` are
+// those whose claim came before the store's word, `accepted` those whose claim is kept while the
+// database is away.
 let untold = new Map();
 let asked = 0;
 let shown = 0;
@@ -62,9 +63,9 @@ const isIn = (list, txId) => list.some((each) => each.tx_id === txId);
 
 // What had to wait, for the store's word or for the store to be up, and does so no more.
 function sayWhatCame(before) {
-  for (const [txId, { sku, accepted }] of untold) {
+  for (const [txId, { sku, accepted, refused }] of untold) {
     if (accepted && isIn(shop.claims, txId)) sayCarriedOut(sku);
-    else if (!accepted && isIn(shop.claimable, txId)) {
+    else if (refused && !accepted && isIn(shop.claimable, txId)) {
       say({
         kind: "done", sentence: "The store has told us of it: it can be claimed", more: titleOf(sku),
         way: { name: "Claim it", go: () => claim(txId, sku) },
@@ -167,6 +168,9 @@ dealFor({
   changed,
   bought: (me, { txId, sku }) => {
     if (me === session) untold.set(txId, { sku, at: Date.now() });
+  },
+  refused: (txId) => {
+    if (untold.has(txId)) untold.get(txId).refused = true;
   },
   accepted: (txId) => {
     if (untold.has(txId)) untold.get(txId).accepted = true;

@@ -75,6 +75,7 @@ export async function claim(txId, sku) {
     if (answer.waits_for === "database") page.accepted(txId);
     if (me === page.session()) sayClaimed(answer, title, page.isBooster(sku));
   } catch (error) {
+    if (error.code === "UNKNOWN_TRANSACTION") page.refused(txId);
     const way = error.code === "CAP_EXCEEDED"
       ? { name: "Show what is paid, not claimed", go: () => reveal("claimable-name") }
       : error instanceof Lost || ["UNKNOWN_TRANSACTION", "BUSY"].includes(error.code) ? again : null;

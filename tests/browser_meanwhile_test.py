@@ -1,0 +1,130 @@
+"""What comes about between two answers or two clicks is neither lost nor told wrongly."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from bursar.db.embedded import Cluster
+from bursar.db.scratch import ScratchDatabase, scratch_database
+from bursar.demo.leads import ROOF_HULL, ROOF_LEEDS
+from bursar.demo.learners import NEW_LEARNER
+from bursar.demo.members import REGULAR
+from bursar.demo.stage import stage_with_provider
+from bursar.demo.visitors import COLLECTOR
+from bursar.demo.wares import SHIELD
+from bursar.demo.workspaces import ROOFING
+
+try:
+    from playwright.sync_api import Browser, Route, expect
+
+    from tests import market_front, shop_front
+    from tests.late_answers import look_again, wait_for
+    from tests.storefront import chromium, toast
+    from tests.street import Street
+except ImportError as error:
+    if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
+        raise
+    pytest.skip(f"there is no browser: {error}", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def served(cluster: Cluster, template: str) -> Iterator[tuple[ScratchDatabase, str]]:
+    with (
+        scratch_database(cluster, template) as database,
+        stage_with_provider(database.service_url) as (address, _),
+    ):
+        yield database, address
+
+
+@pytest.fixture
+def street(browser: Browser, served: tuple[ScratchDatabase, str]) -> Iterator[Street]:
+    made = Street(browser, *served)
+    yield made
+    made.close()
+
+
+def test_what_another_window_puts_into_the_cart_stays_there(street: Street) -> None:
+    page = street.open("marketplace", ROOFING)
+    market_front.add(page, ROOF_HULL)
+    kept = f"bursar-cart:{ROOFING.slug}"
+    [lead] = json.loads(page.evaluate("key => localStorage.getItem(key)", kept))
+    both = json.dumps([lead, lead | {"id": ROOF_LEEDS.lead_id()}])
+
+    # As when the other window has written it, and this one has not heard of it yet.
+    page.evaluate("([key, leads]) => localStorage.setItem(key, leads)", [kept, both])
+    with page.expect_response("**/marketplace_purchase_items?*"):
+        look_again(page, "marketplace")
+    page.wait_for_timeout(200)
+
+    assert page.evaluate("key => localStorage.getItem(key)", kept) == both
+
+
+def test_two_clicks_are_one_race(street: Street) -> None:
+    page = street.open("rewards", COLLECTOR)
+    sent: list[str] = []
+    page.on("request", lambda asked: sent.append(asked.url))
+
+    page.get_by_role("button", name="Race it").dblclick()
+
+    expect(page.locator("#verdict .verdict.kept")).to_be_visible()
+    assert sum(url.endswith("/rpc/purchase_reward") for url in sent) == 50
+
+
+def test_what_is_being_claimed_is_not_said_to_wait_for_it(street: Street) -> None:
+    page = street.open("shop", NEW_LEARNER)
+    held: list[Route] = []
+    page.route("**/functions/v1/claim", lambda route: held.append(route))
+    shop_front.buy(page, SHIELD)
+    wait_for(page, held)
+    with page.expect_response("**/functions/v1/shop"):
+        look_again(page, "shop")
+    page.wait_for_timeout(200)
+
+    expect(page.locator(".toast")).to_have_count(0)
+    held.pop().continue_()
+
+    shop_front.answered(page, "200", "Streak shield is yours")
+    expect(shop_front.claims(page)).to_have_count(1)
+    expect(toast(page, "The store has told us of it")).to_have_count(0)
+
+
+def test_a_receipt_that_opens_while_another_closes_is_read(street: Street) -> None:
+    for lead in (ROOF_HULL, ROOF_LEEDS):
+        street.sql(
+            "SELECT public.complete_credit_lead_purchase(%s, %s)",
+            ROOFING.user_id,
+            [lead.lead_id()],
+        )
+    page = street.open("marketplace", ROOFING)
+    rows = market_front.purchases(page)
+    rows.nth(0).get_by_role("button").first.click()
+    market_front.receipt(page, "✓ Completed")
+
+    page.evaluate(
+        "() => { document.getElementById('receipt').close();"
+        " document.querySelectorAll('#purchases > li')[1].querySelector('.show').click(); }"
+    )
+
+    expect(market_front.receipt(page, "✓ Completed").locator("li")).to_have_count(1)
+
+
+def test_other_buttons_in_the_place_of_those_of_before_keep_the_focus(street: Street) -> None:
+    page = street.open("community", REGULAR)
+    page.get_by_label("What do you want to say?").fill("soon hidden")
+    page.get_by_role("button", name="Post", exact=True).click()
+    post = page.locator("#feed > li.post").filter(has_text="soon hidden")
+    post.get_by_role("button", name="Boost").focus()
+
+    street.sql("UPDATE posts SET is_hidden = true WHERE body = 'soon hidden'")
+    look_again(page, "community")
+
+    expect(post.get_by_role("button", name="Boost")).to_have_count(0)
+    expect(post.get_by_role("button", name="Delete")).to_be_focused()
