@@ -9,7 +9,7 @@ import pytest
 from bursar.db.embedded import Cluster
 from bursar.db.scratch import ScratchDatabase, scratch_database
 from bursar.demo.leads import ROOF_HULL, ROOF_LEEDS
-from bursar.demo.learners import NEW_LEARNER
+from bursar.demo.learners import DAILY, NEW_LEARNER
 from bursar.demo.members import REGULAR
 from bursar.demo.stage import stage_with_provider
 from bursar.demo.visitors import COLLECTOR
@@ -20,7 +20,7 @@ try:
     from playwright.sync_api import Browser, Route, expect
 
     from tests import market_front, shop_front
-    from tests.late_answers import look_again, wait_for
+    from tests.late_answers import Late, look_again, wait_for
     from tests.storefront import chromium, toast
     from tests.street import Street
 except ImportError as error:
@@ -128,3 +128,25 @@ def test_other_buttons_in_the_place_of_those_of_before_keep_the_focus(street: St
 
     expect(post.get_by_role("button", name="Boost")).to_have_count(0)
     expect(post.get_by_role("button", name="Delete")).to_be_focused()
+
+
+def test_a_transaction_that_is_seen_before_its_call_is_answered_is_the_calls(
+    street: Street,
+) -> None:
+    page = street.open("shop", DAILY)
+    shown = page.locator("#happenings > li")
+    with page.expect_response("**/demo/happened?*"):
+        page.locator("#drawer summary").click()
+    expect(shown).not_to_have_count(0)
+    before = shown.count()
+    used = Late(page, "**/functions/v1/use-item")
+    page.get_by_role("button", name="Use a shield").click()
+    used.wait_for()
+    look_again(page, "shop")
+    expect(shown).to_have_count(before + 1)
+
+    used.end()
+
+    call = shown.filter(has_text="POST /functions/v1/use-item")
+    expect(call).to_contain_text("Transaction ")
+    expect(shown).to_have_count(before + 1)
