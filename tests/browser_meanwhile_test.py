@@ -8,7 +8,7 @@ import pytest
 
 from bursar.db.embedded import Cluster
 from bursar.db.scratch import ScratchDatabase, scratch_database
-from bursar.demo.leads import ROOF_HULL, ROOF_LEEDS
+from bursar.demo.leads import ROOF_HULL, ROOF_LEEDS, SOLAR_YORK
 from bursar.demo.learners import DAILY, NEW_LEARNER
 from bursar.demo.members import REGULAR
 from bursar.demo.stage import stage_with_provider
@@ -114,6 +114,31 @@ def test_a_receipt_that_opens_while_another_closes_is_read(street: Street) -> No
     )
 
     expect(market_front.receipt(page, "✓ Completed").locator("li")).to_have_count(1)
+
+
+def test_a_receipt_that_is_read_again_leaves_the_focus_where_it_is(street: Street) -> None:
+    street.sql(
+        "SELECT public.complete_credit_lead_purchase(%s, %s)",
+        ROOFING.user_id,
+        [SOLAR_YORK.lead_id()],
+    )
+    page = street.open("marketplace", ROOFING)
+
+    def wait(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json=told | {"status": "pending", "reservedUntil": "2999-01-01T00:00:00Z"})
+
+    page.route("**/api/marketplace/purchases/*", wait)
+    market_front.purchases(page).first.locator(".show").click()
+    number = page.get_by_role("button", name="Copy the number")
+    number.focus()
+
+    for _ in range(2):
+        with page.expect_response("**/api/marketplace/purchases/*"):
+            pass
+    page.wait_for_timeout(200)
+
+    expect(number).to_be_focused()
 
 
 def test_other_buttons_in_the_place_of_those_of_before_keep_the_focus(street: Street) -> None:
