@@ -18,7 +18,7 @@ try:
     from playwright.sync_api import Browser, Route, expect
 
     from tests import studio_front
-    from tests.late_answers import Late, look_again, wait_for
+    from tests.late_answers import Late, look_again, never_give_up, wait_for
     from tests.storefront import button, chromium, settle
     from tests.street import PARTS_OF, Street
 except ImportError as error:
@@ -115,6 +115,7 @@ def test_nobody_takes_the_session_between_a_sign_in_and_what_it_was_for(street: 
     for asked in ("feed*", "me"):
         page.route(f"**/community/{asked}", lambda route: route.abort())
     held: list[Route] = []
+    never_give_up(page)
     page.route("**/community/posts", lambda route: held.append(route))
     page.get_by_label("What do you want to say?").fill("a quiet word")
     page.get_by_role("button", name="Post", exact=True).click()

@@ -20,7 +20,7 @@ try:
     from playwright.sync_api import Browser, Route, expect
 
     from tests import market_front, shop_front
-    from tests.late_answers import Late, look_again, wait_for
+    from tests.late_answers import Late, look_again, never_give_up, wait_for
     from tests.storefront import chromium, toast
     from tests.street import Street
 except ImportError as error:
@@ -81,6 +81,7 @@ def test_two_clicks_are_one_race(street: Street) -> None:
 def test_what_is_being_claimed_is_not_said_to_wait_for_it(street: Street) -> None:
     page = street.open("shop", NEW_LEARNER)
     held: list[Route] = []
+    never_give_up(page)
     page.route("**/functions/v1/claim", lambda route: held.append(route))
     shop_front.buy(page, SHIELD)
     wait_for(page, held)

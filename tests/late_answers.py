@@ -14,6 +14,13 @@ from tests.patience import PATIENCE_SECONDS
 _PAUSE_MS = 20
 # What a page does with an answer follows it at once.
 _AFTERWARDS_MS = 200
+_WAIT_FOR_EVER = "() => { AbortSignal.timeout = () => new AbortController().signal; }"
+
+
+def never_give_up(page: Page) -> None:
+    """Have the page wait for answers as long as they are held, now and when it is loaded again."""
+    page.add_init_script(f"({_WAIT_FOR_EVER})()")
+    page.evaluate(_WAIT_FOR_EVER)
 
 
 def wait_for(page: Page, held: Sized, count: int = 1) -> None:
@@ -36,6 +43,7 @@ class Late:
         self._page = page
         self._answers: list[tuple[Route, APIResponse]] = []
         self._is_over = False
+        never_give_up(page)
         page.route(address, self._keep)
 
     def _keep(self, route: Route) -> None:
