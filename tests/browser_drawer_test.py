@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -15,50 +14,20 @@ from bursar.demo.leads import ROOF_HULL
 from bursar.demo.learners import NEW_LEARNER
 from bursar.demo.members import NEW_MEMBER, REGULAR
 from bursar.demo.stage import stage_with_provider
-from bursar.demo.visitors import COLLECTOR, CREATOR, Visitor
+from bursar.demo.visitors import COLLECTOR, CREATOR
 from bursar.demo.workspaces import ROOFING
 
 try:
     from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-    from tests import market_front, shop_front, studio_front
+    from tests import market_front
     from tests.market_front import facts
-    from tests.storefront import PARTS, Windows, button, chromium, settle
+    from tests.storefront import button, chromium, settle
+    from tests.street import PARTS_OF, Street
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
-
-PARTS_OF = {
-    "rewards": PARTS,
-    "marketplace": market_front.PARTS,
-    "shop": shop_front.PARTS,
-    "studio": studio_front.PARTS,
-    "community": ("balance", "feed", "earns"),
-}
-
-
-class Street:
-    """All store-fronts on one server, and the database behind them."""
-
-    def __init__(self, browser: Browser, database: ScratchDatabase, address: str) -> None:
-        self._browser = browser
-        self._address = address
-        self._windows: list[Windows] = []
-        self._database = database
-
-    def open(self, name: str, visitor: Visitor, width: int = 1180) -> Page:
-        windows = Windows(self._browser, self._address, name, PARTS_OF[name])
-        self._windows.append(windows)
-        return windows.open(visitor, width)
-
-    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        cursor = self._database.connect().execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
-
-    def close(self) -> None:
-        for windows in self._windows:
-            windows.close()
 
 
 @pytest.fixture(scope="module")

@@ -107,3 +107,17 @@ async def test_closing_the_app_ends_the_streams(desk: Desk) -> None:
         answer = await listening
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+
+
+class Away:
+    """A ledger whose database is away."""
+
+    async def read(self, function: str, *arguments: str | int | None) -> Any:
+        raise OSError(f"There is nobody to ask {function}.")
+
+
+async def test_while_the_database_is_silent_nobody_knows_whether_changes_are_paused() -> None:
+    told = json.loads(await News(Away()).told())  # type: ignore[arg-type]  # it reads only
+
+    assert told["degraded"] is None
+    assert told["sentence"] == "Not known, because the database does not answer."

@@ -49,11 +49,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """The answer, and what it rests on. `alerts` are those that are firing, by name and title."""
+    """The answer, and what it rests on. `alerts` are those that are firing, by name and title.
+
+    `degraded` is None while nobody knows.
+    """
 
     facts: Sequence[Fact]
     alerts: Sequence[tuple[str, str]] = ()
-    degraded: bool = False
+    degraded: bool | None = None
     checks: str = ""
 
     @classmethod

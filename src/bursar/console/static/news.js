@@ -6,6 +6,8 @@ const toasts = document.getElementById("toasts");
 let source = null;
 let waiting = 0;
 let known = null;
+let asked = 0;
+let shown = 0;
 
 function say(text, link) {
   strip.replaceChildren(text);
@@ -46,8 +48,10 @@ function toast(kind, sign, sentence, after) {
   toasts.append(item);
 }
 
-// What has changed since this page knew: a page that was just opened shows it already.
+// What has changed since this page knew: a page that was just opened shows it already. While the
+// database does not answer, nobody knows.
 function compare(news) {
+  if (news.degraded === null) return;
   const before = known;
   known = news;
   if (!before) return;
@@ -80,15 +84,25 @@ function show(news) {
   }
 }
 
-// A check that is at work: its part of the page is asked for again when it has gone on.
-async function refresh(before, news) {
+// A check that is at work: its part of the page is asked for again when it has gone on, until it was
+// read, or there are other news.
+async function refresh(news) {
   const part = document.getElementById("checks");
-  if (!part || (before ? before.checks : part.dataset.checks) === news.checks) return;
-  const answer = await fetch(location.href, {headers: {accept: "text/html"}});
-  if (!answer.ok || answer.redirected) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.getElementById("checks");
-  if (fresh) part.replaceWith(document.adoptNode(fresh));
+  if (!part || part.dataset.checks === news.checks || news !== known) return;
+  const turn = (asked += 1);
+  try {
+    const answer = await fetch(location.href, {headers: {accept: "text/html"}});
+    if (answer.redirected) return;
+    if (!answer.ok) throw new Error("Not yet.");
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("checks");
+    // What was asked for later may be there already.
+    if (!fresh || turn < shown) return;
+    shown = turn;
+    document.getElementById("checks").replaceWith(document.adoptNode(fresh));
+  } catch {
+    setTimeout(() => refresh(news), AGAIN_MS);
+  }
 }
 
 async function lost() {
@@ -98,7 +112,9 @@ async function lost() {
   }
   // The browser has given up: either the session has ended, or the service is not there.
   try {
-    const answer = await fetch(ADDRESS, {redirect: "manual"});
+    const enough = new AbortController();
+    const answer = await fetch(ADDRESS, {redirect: "manual", signal: enough.signal});
+    enough.abort();  // Else the news themselves would come this way as well, to nobody.
     if (answer.type === "opaqueredirect" || answer.status === 401) {
       say("Your session has ended.", "Sign in again");
       return;
@@ -118,10 +134,9 @@ function listen() {
   source.addEventListener("error", lost);
   source.addEventListener("news", ({data}) => {
     const news = JSON.parse(data);
-    const before = known;
     compare(news);
     show(news);
-    refresh(before, news).catch(() => {});
+    refresh(news);
     document.dispatchEvent(new CustomEvent("news", {detail: news}));
   });
 }

@@ -71,7 +71,10 @@ export class Cart {
         this.conflicts.set(lead.id, { reason: "price_changed", price, was: lead.price });
       }
     }
-    this.#keep(this.#leads.map((lead) => ({ ...lead, price: now.get(lead.id) ?? lead.price })));
+    const isMoved = ({ id, price }) => now.has(id) && now.get(id) !== price;
+    // Without need it is not written: another window may have put something in meanwhile.
+    if (!this.#leads.some(isMoved)) this.onChange();
+    else this.#keep(this.#leads.map((lead) => ({ ...lead, price: now.get(lead.id) ?? lead.price })));
   }
 
   /** Note what the ledger said of each lead that it would not sell. */

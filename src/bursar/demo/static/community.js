@@ -25,8 +25,8 @@ let feed = null;
 let asked = 0;
 let shown = 0;
 let complained = false;
-// The key of a click, so that a double click is one post or one boost.
-let click = { text: "", key: "", at: 0 };
+// The last click, so that a double click is one post or one boost.
+let click = { text: "", key: "", at: 0, waits: 0 };
 
 async function load() {
   const who = member;
@@ -80,17 +80,26 @@ function show() {
   if (!mayPlay) sayOfRound(`You may not play until ${clock(penalty)}.`);
 }
 
-function keyOf(text) {
+// What is clicked again while its answer is on its way is the same click once more.
+async function sendOnce(text, path, body, otherWay = null) {
   const now = performance.now();
-  if (click.text !== text || now - click.at > SAME_CLICK_MS) click = { text, key: newKey(), at: now };
-  return click.key;
+  const isSame = click.text === text && (click.waits > 0 || now - click.at <= SAME_CLICK_MS);
+  if (!isSame) click = { text, key: newKey(), at: now, waits: 0 };
+  const mine = click;
+  mine.waits += 1;
+  try {
+    return await send(path, body, mine.key, "POST", otherWay);
+  } finally {
+    mine.waits -= 1;
+  }
 }
 
 const again = (go) => ({ name: "Try again", go });
 const mayTryAgain = (error) => error instanceof Lost
   || ["BUSY", "DEGRADED", "UNAVAILABLE", "OUTCOME_UNKNOWN"].includes(error.code);
 
-// Send a change, say what went wrong, and read the page anew; answers what came, or null.
+// Send a change, say what went wrong, and read the page anew; answers what came, or null. Somebody
+// else, whom the reader has become meanwhile, is told nothing.
 async function send(path, body, key, method, otherWay = null) {
   const who = member;
   const go = () => send(path, body, key, method, otherWay);
@@ -98,11 +107,11 @@ async function send(path, body, key, method, otherWay = null) {
   try {
     answer = await who.change(path, body, key, method);
   } catch (error) {
-    complain(error, mayTryAgain(error) ? again(go) : otherWay?.(error) ?? null);
+    if (who === member) complain(error, mayTryAgain(error) ? again(go) : otherWay?.(error) ?? null);
   }
   windows.postMessage(who.visitor);
   if (who === member) await load();
-  return answer;
+  return who === member ? answer : null;
 }
 
 async function write() {
@@ -112,7 +121,7 @@ async function write() {
     find("body").focus();
     return;
   }
-  if (await send("posts", { body }, keyOf(`post ${body}`))) {
+  if (await sendOnce(`post ${body}`, "posts", { body })) {
     if (find("body").value.trim() === body) find("body").value = "";
     view.tell("Posted.");
   }
@@ -145,7 +154,8 @@ async function remove(post, button) {
 
 async function boost(post) {
   const toGame = { name: "Earn some", go: () => reveal("game-name") };
-  const answer = await send(`boost/${post.post_id}`, {}, keyOf(`boost ${post.post_id}`), "POST",
+  const path = `boost/${post.post_id}`;
+  const answer = await sendOnce(path, path, {},
     ({ code }) => (["INSUFFICIENT_FUNDS", "WALLET_NOT_FOUND"].includes(code) ? toGame : null));
   if (answer && !answer.replayed) {
     say({ kind: "done", sentence: `Boosted until ${clock(answer.boosted_until)}`, more: `You have ${answer.credits} left` });
@@ -165,10 +175,13 @@ async function submit(round) {
     const answer = await who.change("scores", { game: "word-finder", ...round });
     const earned = answer.awarded
       ? `, which earned you ${answer.awarded} ${unit(answer.awarded)}` : "";
-    sayOfRound(`${amount(answer.points)} points in ${answer.duration_sec} s${earned}. Your best: ${amount(answer.best)}.`);
+    const best = `Your best: ${amount(answer.best)}.`;
+    if (who === member) sayOfRound(`${amount(answer.points)} points in ${answer.duration_sec} s${earned}. ${best}`);
   } catch (error) {
-    sayOfRound("The score could not be taken.");
-    complain(error, error instanceof Refusal && !mayTryAgain(error) ? null : again(() => submit(round)));
+    if (who === member) {
+      sayOfRound("The score could not be taken.");
+      complain(error, error instanceof Refusal && !mayTryAgain(error) ? null : again(() => submit(round)));
+    }
   }
   windows.postMessage(who.visitor);
   if (who === member) await load();

@@ -3,6 +3,10 @@
 
 import { insist, newKey, Refusal, send, Session } from "./door.js";
 
+const TRIES_MAX = 3;
+// Nobody else of this browser signs in while this work is done, where browsers can see to that.
+const alone = (work) => (navigator.locks ? navigator.locks.request("bursar-community", work) : work());
+
 export class Member {
   #app;
   #csrf = null;
@@ -23,17 +27,25 @@ export class Member {
   }
 
   async ask(path, options = {}) {
-    for (let tries = 0; ; tries += 1) {
-      if (!this.#csrf) await this.signIn();
-      const headers = { "x-csrf-token": this.#csrf, ...options.headers };
+    for (let tries = 1; ; tries += 1) {
+      const token = this.#csrf;
       try {
-        return await send(`community/${path}`, { ...options, headers, credentials: "same-origin" });
+        if (token && tries === 1) return await this.#send(path, options);
+        return await alone(async () => {
+          // Another request of this window may have signed in meanwhile, and another window after it.
+          if (token === this.#csrf || tries === TRIES_MAX) await this.signIn();
+          return this.#send(path, options);
+        });
       } catch (error) {
         const isOver = error instanceof Refusal && (error.status === 401 || error.code === "CSRF_REFUSED");
-        if (!isOver || tries > 1) throw error;
-        this.#csrf = null;
+        if (!isOver || tries === TRIES_MAX) throw error;
       }
     }
+  }
+
+  #send(path, options) {
+    const headers = { "x-csrf-token": this.#csrf, ...options.headers };
+    return send(`community/${path}`, { ...options, headers, credentials: "same-origin" });
   }
 
   /** Ask for something that changes something; no answer, and it is asked again under its key. */

@@ -105,6 +105,8 @@ function showWays(ways, post, me, acts) {
   ].filter(Boolean);
   const names = wanted.map(([name]) => name).join();
   if (ways.dataset.names === names) return;
+  // Another button in the same place has the focus then.
+  const focused = [...ways.children].indexOf(document.activeElement);
   ways.dataset.names = names;
   ways.replaceChildren(...wanted.map(([name, text, act]) => {
     const button = document.createElement("button");
@@ -115,6 +117,7 @@ function showWays(ways, post, me, acts) {
     button.onclick = () => act(post, button);
     return button;
   }));
+  ways.children[focused]?.focus();
 }
 
 /** Until the next reader's data are there, the page keeps its shape and says that it waits. */

@@ -95,27 +95,32 @@ async function exchange(path, { method = "GET", headers = {}, body, credentials 
 /** Whether the service answers; `onChange(lost, degraded, wasLost)` hears of it. */
 class Connection {
   #lost = false;
+  #turn = 0;
   onChange = () => {};
 
   lose() {
     if (this.#lost) return;
     this.#lost = true;
+    this.#turn += 1;
     this.onChange(true, false, false);
     setTimeout(() => this.look(), LOST_POLL_MS);
   }
 
   /** Ask the service how it is, and go on asking until it answers. */
   async look() {
+    const turn = this.#turn;
     try {
       const answer = await fetch(new URL("health", root), {
         signal: AbortSignal.timeout(PATIENCE_MS), cache: "no-store",
       });
       if (!answer.ok) throw new Lost("Not yet.");
       const health = await answer.json();
+      // Asked before the connection was lost, it says nothing; it is asked again since.
+      if (turn !== this.#turn) return;
       this.onChange(false, health.degraded === true, this.#lost);
       this.#lost = false;
     } catch {
-      setTimeout(() => this.look(), LOST_POLL_MS);
+      if (turn === this.#turn) setTimeout(() => this.look(), LOST_POLL_MS);
     }
   }
 }

@@ -57,13 +57,20 @@ function note({ method, path, from, status, replayed, value, error }) {
     && each.status === status && each.error?.code === error?.code && each.replayed === replayed
     && each.id === item.id);
   if (same) [same.times, same.at] = [same.times + 1, item.at];
-  else items.push(item);
-  const alone = items.find((each) => !each.method && each.transaction.id === item.id);
-  if (alone) {
-    item.transaction = alone.transaction;
-    items = items.filter((each) => each !== alone);
+  else {
+    items.push(item);
+    takeUp(item);
   }
   show();
+}
+
+// Its transaction may have been seen before it was answered, and stands alone then.
+function takeUp(item) {
+  const alone = items.filter((each) => !each.method && (item.id === null
+    ? mayHaveDone(item, each.transaction) : each.transaction.id === item.id));
+  if (alone.length !== 1) return;
+  item.transaction = alone[0].transaction;
+  items = items.filter((each) => each !== alone[0]);
 }
 
 // Reading the page anew asks many things at once; the ledger is asked once after them.
@@ -105,17 +112,21 @@ function setAhead(now, from) {
 // something, and was on its way at the time; or it came about by itself, as when a worker ends a job.
 function place(transaction) {
   known.add(transaction.id);
-  const then = new Date(transaction.created_at) - ahead;
-  // An answer that took long tells only that the clocks differ by half of that at most.
-  const leeway = LEEWAY_MS + quickest / 2;
-  // What the demonstration does beside it, such as selling in the pretend store, moves nothing itself.
-  const meanwhile = items.filter((each) => each.method && isDone(each) && each.id === null
-    && !each.path.startsWith("/demo/")
-    && each.from - leeway <= then && then <= each.at + leeway);
+  const meanwhile = items.filter((each) => each.method && mayHaveDone(each, transaction));
   const call = items.find((each) => each.id === transaction.id)
     ?? (meanwhile.length === 1 && !meanwhile[0].transaction ? meanwhile[0] : null);
   if (call) call.transaction = transaction;
   else items.push({ at: null, transaction, element: row.cloneNode(true) });
+}
+
+// Whether a call that names no transaction did something, and was on its way at the time of this one.
+function mayHaveDone(item, transaction) {
+  // What the demonstration does beside it, such as selling in the pretend store, moves nothing itself.
+  if (!isDone(item) || item.id !== null || item.path.startsWith("/demo/")) return false;
+  const then = new Date(transaction.created_at) - ahead;
+  // An answer that took long tells only that the clocks differ by half of that at most.
+  const leeway = LEEWAY_MS + quickest / 2;
+  return item.from - leeway <= then && then <= item.at + leeway;
 }
 
 const isDone = (item) => !item.error && !item.replayed;

@@ -22,11 +22,11 @@ export async function pay(method, chosen = page.cart.leads) {
   hideRefusal();
   try {
     const receipt = await checkout.buy(me, chosen, method);
+    if (me !== page.session()) return;
     if (receipt.checkoutUrl) {
       location.assign(receipt.checkoutUrl);
       return;
     }
-    if (me !== page.session()) return;
     if (receipt.status === "completed") page.cart.remove(receipt.items.map((item) => item.leadId));
     page.changed(me);
     page.openReceipt(receipt.purchaseId);
@@ -93,7 +93,7 @@ export async function topUp(credits) {
   const me = page.session();
   try {
     const receipt = await checkout.topUp(me, credits);
-    if (receipt.checkoutUrl) location.assign(receipt.checkoutUrl);
+    if (receipt.checkoutUrl && me === page.session()) location.assign(receipt.checkoutUrl);
   } catch (error) {
     if (me === page.session()) complain(error, { name: "Try again", go: () => topUp(credits) });
   }
@@ -104,7 +104,7 @@ export async function payOn(id) {
   const me = page.session();
   try {
     const receipt = await checkout.reopen(me, checkout.openedPage(id));
-    if (receipt.checkoutUrl) {
+    if (receipt.checkoutUrl && me === page.session()) {
       location.assign(receipt.checkoutUrl);
       return;
     }

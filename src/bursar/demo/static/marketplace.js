@@ -110,9 +110,10 @@ async function raise(lead) {
   const me = session;
   try {
     await me.change(`rest/v1/leads?id=eq.${lead.id}`, { price: lead.price + RAISE }, newKey(), "PATCH");
-    say({ kind: "done", sentence: "Price raised", more: `${lead.title}, ${amount(lead.price + RAISE)}` });
+    const words = `${lead.title}, ${amount(lead.price + RAISE)}`;
+    if (me === session) say({ kind: "done", sentence: "Price raised", more: words });
   } catch (error) {
-    complain(error, null, lead.title);
+    if (me === session) complain(error, null, lead.title);
   }
   await changed(me);
 }
@@ -202,14 +203,17 @@ find("restock").addEventListener("click", async () => {
 });
 find("older").addEventListener("click", async () => {
   const me = session;
+  const last = purchases.at(-1);
+  if (!last) return;
   try {
-    const page = await readPurchases(me, purchases.at(-1).createdAt);
-    if (me !== session) return;
+    const page = await readPurchases(me, last.createdAt);
+    // The reader may be somebody else by now, or have asked twice.
+    if (me !== session || purchases.at(-1)?.id !== last.id) return;
     purchases = [...purchases, ...page];
     more = page.length === PAGE;
     showMine();
   } catch (error) {
-    complain(error, null);
+    if (me === session) complain(error, null);
   }
 });
 raceBy(async (place) => {

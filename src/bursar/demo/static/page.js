@@ -2,7 +2,7 @@
 
 import { connection, Lost, Refusal } from "./door.js";
 import { turnTo } from "./drawer.js";
-import { say } from "./toast.js";
+import { forget, say } from "./toast.js";
 import { refreshTimes } from "./words.js";
 
 const TIMES_MS = 20_000;
@@ -26,6 +26,7 @@ export function showWho(visitor) {
   const input = document.querySelector(`#visitors input[value="${CSS.escape(visitor)}"]`);
   find("about").textContent = input.closest("label").title;
   find("verdict").replaceChildren();
+  forget();
   turnTo(visitor);
 }
 

@@ -47,8 +47,12 @@ export function showVerdict(place, kept, sentence, rows) {
 
 /** Race at the reader's word: `run(place)` does it, and `after()` reads the page anew. */
 export function raceBy(run, after) {
+  let isOn = false;
   find("race").addEventListener("submit", async (event) => {
     event.preventDefault();
+    // Two at once would each count what the other does.
+    if (isOn) return;
+    isOn = true;
     // Another visitor's page has another verdict: then this place is gone from it.
     const place = document.createElement("div");
     const waits = line(`${MANY} requests are on their way …`);
@@ -59,6 +63,7 @@ export function raceBy(run, after) {
     } catch (error) {
       complain(error, null);
     }
+    isOn = false;
     waits.remove();
     await after();
   });

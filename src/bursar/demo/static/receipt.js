@@ -111,6 +111,7 @@ function itemRow(item) {
 
 function fillFacts(payment, receipt, state) {
   const table = find("receipt-facts");
+  const hadFocus = table.contains(document.activeElement);
   table.replaceChildren();
   const of = (minor) => money(minor, payment.currency);
   fact(table, "Paid by", payment ? `card, ${of(payment.amount)}` : "credits");
@@ -122,7 +123,9 @@ function fillFacts(payment, receipt, state) {
   if (basisPoints && receipt.items) fact(table, "Fee", `${basisPoints / 100} %`, "the sellers pay it");
   fact(table, "Begun", time(receipt.createdAt));
   const number = receipt.purchaseId ?? receipt.paymentId;
-  fact(table, "Number", numberOf(number));
+  const button = numberOf(number);
+  fact(table, "Number", button);
+  if (hadFocus) button.focus();
 }
 
 // Shortened in the middle; a click copies it whole.
@@ -152,6 +155,8 @@ export function onReceiptClosed(go) {
   // A click beside the slip closes it, too.
   slip.addEventListener("click", (event) => { if (event.target === slip) slip.close(); });
   slip.addEventListener("close", () => {
+    // This is told later: another receipt may have been opened since.
+    if (slip.open) return;
     const id = shown?.id;
     shown = null;
     go(id);

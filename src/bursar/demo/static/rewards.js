@@ -44,7 +44,7 @@ async function load() {
     view.showRewards(onOffer, collected, { userId: me.userId, balance }, claim);
     view.showCollected(collected);
     view.showHistory(entries, names, history.length === PAGE);
-    await showHeld(me);
+    await showHeld(me, turn);
   } catch (error) {
     if (me !== session) return;
     view.fail();
@@ -54,13 +54,14 @@ async function load() {
 }
 
 // What is set aside is the ledger's business; the store-front's own table shows the balance.
-async function showHeld(me) {
+async function showHeld(me, turn) {
+  const isCurrent = () => me === session && turn === shown;
   try {
     const wallet = await me.ask(`v1/wallets/${me.userId}?asset=credit`);
-    if (me === session) view.showHeld(wallet);
+    if (isCurrent()) view.showHeld(wallet);
   } catch (error) {
     if (!(error instanceof Refusal && error.code === "WALLET_NOT_FOUND")) throw error;
-    view.showHeld({ held: 0 });
+    if (isCurrent()) view.showHeld({ held: 0 });
   }
 }
 
@@ -73,13 +74,16 @@ function readHistory(me, before = null) {
 
 async function showOlder() {
   const me = session;
+  const last = entries.at(-1);
+  if (!last) return;
   try {
-    const page = await readHistory(me, entries.at(-1).reference);
-    if (me !== session) return;
+    const page = await readHistory(me, last.reference);
+    // The reader may be somebody else by now, or have asked twice.
+    if (me !== session || entries.at(-1)?.reference !== last.reference) return;
     entries = [...entries, ...page];
     view.showHistory(entries, names, page.length === PAGE);
   } catch (error) {
-    complain(error, { name: "Try again", go: showOlder });
+    if (me === session) complain(error, { name: "Try again", go: showOlder });
   }
 }
 
@@ -90,9 +94,9 @@ async function claim(reward, key = newKey()) {
       p_reward_id: reward.id, p_collector_id: me.userId, p_expected_price: reward.cost,
     }, key);
     const price = `${reward.name}, ${reward.cost} ${reward.cost === 1 ? "credit" : "credits"}`;
-    say({ kind: "done", sentence: "Reward purchased successfully", more: price });
+    if (me === session) say({ kind: "done", sentence: "Reward purchased successfully", more: price });
   } catch (error) {
-    complain(error, wayOut(error, reward, key), reward.name);
+    if (me === session) complain(error, wayOut(error, reward, key), reward.name);
   }
   await changed(me);
 }
@@ -127,15 +131,16 @@ async function addCredits(key) {
   try {
     const outcome = await me.addCredits(key);
     const sentence = `${outcome.amount} credits added`;
-    say({ kind: "done", sentence, more: `Balance ${outcome.balance}` });
+    if (me === session) say({ kind: "done", sentence, more: `Balance ${outcome.balance}` });
   } catch (error) {
-    complain(error, { name: "Try again", go: () => addCredits(key) });
+    if (me === session) complain(error, { name: "Try again", go: () => addCredits(key) });
   }
   await changed(me);
 }
 
 async function become(visitor) {
   session = new Session(visitor);
+  entries = [];
   showWho(visitor);
   view.wait();
   await load();

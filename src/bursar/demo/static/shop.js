@@ -6,7 +6,7 @@ import { choose, complain, find, keepUp, named, poll, showWho } from "./page.js"
 import { raceBy } from "./race.js";
 import { refreshTimers, setClock } from "./server_clock.js";
 import { buy, claim, claimAs, dealFor, haveStore } from "./shop_deals.js";
-import { followDesk, showDesk } from "./shop_desk.js";
+import { deskTurn, followDesk, showDesk } from "./shop_desk.js";
 import { race } from "./shop_race.js";
 import * as view from "./shop_view.js";
 import { detailWords } from "./shop_words.js";
@@ -23,8 +23,9 @@ const choices = [...document.querySelectorAll("#visitors input")];
 
 let session = null;
 let shop = null;
-// What was bought on this page, and is not known to the service yet: by transaction. `accepted` are
-// those whose claim is kept while the database is away.
+// What was bought on this page, and is not known to the service yet: by transaction. `refused` are
+// those whose claim came before the store's word, `accepted` those whose claim is kept while the
+// database is away.
 let untold = new Map();
 let asked = 0;
 let shown = 0;
@@ -36,13 +37,14 @@ async function load() {
   try {
     if (me.userId === null) await me.signIn();
     const askedAt = performance.now();
+    const desk = deskTurn();
     const found = await me.ask("functions/v1/shop");
     // The reader may be somebody else by now, or have seen a later answer.
     if (me !== session || turn < shown) return;
     shown = turn;
     setClock(found.now, askedAt);
     const before = shop;
-    shop = found;
+    shop = { ...found, desk };
     if (before) sayWhatCame(before);
     show();
     complained = false;
@@ -61,9 +63,9 @@ const isIn = (list, txId) => list.some((each) => each.tx_id === txId);
 
 // What had to wait, for the store's word or for the store to be up, and does so no more.
 function sayWhatCame(before) {
-  for (const [txId, { sku, accepted }] of untold) {
+  for (const [txId, { sku, accepted, refused }] of untold) {
     if (accepted && isIn(shop.claims, txId)) sayCarriedOut(sku);
-    else if (!accepted && isIn(shop.claimable, txId)) {
+    else if (refused && !accepted && isIn(shop.claimable, txId)) {
       say({
         kind: "done", sentence: "The store has told us of it: it can be claimed", more: titleOf(sku),
         way: { name: "Claim it", go: () => claim(txId, sku) },
@@ -106,7 +108,7 @@ function show() {
   view.showClaims(shop.claims.map((each) => ({
     ...entry(each, each.claimed_at), status: each.status, ways: waysOfClaim(each),
   })));
-  showDesk(shop.status);
+  showDesk(shop.status, shop.desk);
 }
 
 // The cap that is in the way of the next claim, if one is.
@@ -166,6 +168,9 @@ dealFor({
   changed,
   bought: (me, { txId, sku }) => {
     if (me === session) untold.set(txId, { sku, at: Date.now() });
+  },
+  refused: (txId) => {
+    if (untold.has(txId)) untold.get(txId).refused = true;
   },
   accepted: (txId) => {
     if (untold.has(txId)) untold.get(txId).accepted = true;

@@ -39,9 +39,11 @@ export async function buy(sku) {
   try {
     sold = await sell({ visitor: me.visitor, sku, told });
   } catch (error) {
-    refuse(error, title, null);
+    if (me === page.session()) refuse(error, title, null);
     return;
   }
+  // Who the reader is by now has not bought it, and claims nothing.
+  if (me !== page.session()) return;
   page.bought(me, { txId: sold.tx_id, sku });
   sayDeliveries(sold.deliveries, title);
   await claim(sold.tx_id, sku);
@@ -71,12 +73,13 @@ export async function claim(txId, sku) {
   try {
     const answer = await me.change("functions/v1/claim", { sku, tx_id: txId });
     if (answer.waits_for === "database") page.accepted(txId);
-    sayClaimed(answer, title, page.isBooster(sku));
+    if (me === page.session()) sayClaimed(answer, title, page.isBooster(sku));
   } catch (error) {
+    if (error.code === "UNKNOWN_TRANSACTION") page.refused(txId);
     const way = error.code === "CAP_EXCEEDED"
       ? { name: "Show what is paid, not claimed", go: () => reveal("claimable-name") }
       : error instanceof Lost || ["UNKNOWN_TRANSACTION", "BUSY"].includes(error.code) ? again : null;
-    refuse(error, title, way);
+    if (me === page.session()) refuse(error, title, way);
   }
   await page.changed(me);
 }
@@ -107,9 +110,9 @@ export async function claimAs(other, txId, sku) {
   const title = `${other.name} claims ${page.titleOf(sku)}`;
   try {
     const answer = await new Session(other.visitor).change("functions/v1/claim", { sku, tx_id: txId });
-    sayClaimed(answer, title, page.isBooster(sku));
+    if (me === page.session()) sayClaimed(answer, title, page.isBooster(sku));
   } catch (error) {
-    refuse(error, title, null);
+    if (me === page.session()) refuse(error, title, null);
   }
   await page.changed(me);
 }
@@ -119,21 +122,25 @@ const SAID = {
   reversal: "The store took the refund back",
 };
 
+function sayTold(kind, told, title) {
+  if (told.status !== 200) {
+    sayDeliveries([told], title);
+    return;
+  }
+  const later = told.effect === "applied" ? "" : "It is kept, and takes effect when the store is up";
+  say({ kind: "done", sentence: SAID[kind], code: "200", more: sentences(title, later) });
+}
+
 /** Have the store give the money of a sale back, or take that back: "refund" or "reversal". */
 export async function haveStore(kind, txId, sku) {
   const me = page.session();
   const title = page.titleOf(sku);
   try {
     const { deliveries: [told] } = await haveStoreSay({ tx_id: txId, kind });
-    if (told.status === 200) {
-      if (kind === "refund") page.refunded(txId);
-      const later = told.effect === "applied" ? "" : "It is kept, and takes effect when the store is up";
-      say({ kind: "done", sentence: SAID[kind], code: "200", more: sentences(title, later) });
-    } else {
-      sayDeliveries([told], title);
-    }
+    if (kind === "refund" && told.status === 200) page.refunded(txId);
+    if (me === page.session()) sayTold(kind, told, title);
   } catch (error) {
-    refuse(error, title, null);
+    if (me === page.session()) refuse(error, title, null);
   }
   await page.changed(me);
 }
@@ -142,12 +149,12 @@ export async function useShield(key = newKey()) {
   const me = page.session();
   try {
     const { left } = await me.change("functions/v1/use-item", { item: "streak_shield" }, key);
-    say({ kind: "done", sentence: "One shield used", code: "200", more: `${shields(left)} left` });
+    if (me === page.session()) say({ kind: "done", sentence: "One shield used", code: "200", more: `${shields(left)} left` });
   } catch (error) {
     const way = error.code === "INSUFFICIENT_FUNDS"
       ? { name: "Show what is on sale", go: () => reveal("wares-name") }
       : error instanceof Lost ? { name: "Ask again", go: () => useShield(key) } : null;
-    refuse(error, "Use a shield", way);
+    if (me === page.session()) refuse(error, "Use a shield", way);
   }
   await page.changed(me);
 }

@@ -9,16 +9,26 @@ import { say } from "./toast.js";
 
 let most = 0;
 let edited = false;
+// Changes of the desk that are on their way, and how often one began or was answered.
+let turning = 0;
+let turns = 0;
 
-/** Show how the shop stands. What the reader is typing stays. */
-export function showDesk(status) {
+/** Which turn of the switches it is: what was asked in an earlier one says nothing of this one. */
+export const deskTurn = () => turns;
+
+/** Show how the shop stood when it was asked, in that turn. What the reader is typing stays. */
+export function showDesk(status, turn) {
   const isDown = status.claims_mode === "queue";
+  if (turning === 0 && turn === turns) showSwitches(status, isDown);
+  showWaiting(status, isDown);
+}
+
+function showSwitches(status, isDown) {
   find("down").checked = isDown;
   for (const input of document.querySelectorAll("#desk [name='sku']")) {
     input.checked = status.skus[input.value] === true;
   }
   if (!edited) find("message").value = status.message;
-  showWaiting(status, isDown);
 }
 
 function showWaiting(status, isDown) {
@@ -42,12 +52,14 @@ function showWaiting(status, isDown) {
 /** Have the desk's switches turn what they say; `changed` is called after each. */
 export function followDesk(changed) {
   const turned = async (name, value, sentence) => {
+    [turning, turns] = [turning + 1, turns + 1];
     try {
       await turn(name, value);
       say({ kind: "done", sentence });
     } catch (error) {
       complain(error, null);
     }
+    [turning, turns] = [turning - 1, turns + 1];
     await changed();
   };
   find("down").addEventListener("change", ({ target }) => (target.checked

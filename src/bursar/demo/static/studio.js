@@ -87,11 +87,13 @@ function showButton() {
 function sayNews(job, before) {
   const known = before.find((each) => each.job_id === job.job_id);
   if (!known || known.status !== job.status) view.tell(newsOf(job));
-  if (known && isOpen(known) && !isOpen(job)) {
+  // Also of a job that has ended before it was seen.
+  if (!isOpen(job)) {
+    const me = session;
     const key = olderKeys.get(job.job_id);
     olderKeys.delete(job.job_id);
     if (key && job.status !== "completed") {
-      refundAsOlder(session, key).then(load, (error) => complain(error, null));
+      refundAsOlder(me, key).then(load, (error) => { if (me === session) complain(error, null); });
     }
   }
 }
@@ -125,7 +127,10 @@ function hear(me, job) {
   sayNews(job, studio.jobs);
   studio.jobs[at] = job;
   show();
-  if (!isOpen(job)) changed(me);
+  if (isOpen(job)) return;
+  // A list that was asked for before is older, and the job still open there.
+  shown = (asked += 1);
+  changed(me);
 }
 
 async function picture(job) {
@@ -146,10 +151,12 @@ async function generate(again = null) {
     // The three calls of the same click are on their way, and are shown once.
     if (isSame && isOlder) return;
     const job = await (isOlder ? submitAsOlder : submit)(me, prompt, key, product().rate_limit_seconds);
-    if (isOlder) olderKeys.set(job.job_id, key);
-    backToWorks();
+    if (me === session) {
+      if (isOlder) olderKeys.set(job.job_id, key);
+      backToWorks();
+    }
   } catch (error) {
-    complain(error, wayOut(error, { prompt, isOlder, key, answered: () => {} }));
+    if (me === session) complain(error, wayOut(error, { prompt, isOlder, key, answered: () => {} }));
   } finally {
     answered();
   }
@@ -190,7 +197,7 @@ async function cancel(job) {
     await me.change("functions/v1/cancel-generation", { job_id: job.job_id });
   } catch (error) {
     const way = error instanceof Refusal ? null : { name: "Try again", go: () => cancel(job) };
-    complain(error, way);
+    if (me === session) complain(error, way);
   }
   await changed(me);
 }
@@ -199,9 +206,9 @@ async function addCredits(key) {
   const me = session;
   try {
     const { amount, balance } = await me.addCredits(key, "demo/studio/credits");
-    say({ kind: "done", sentence: `${amount} credits added`, more: `You have ${balance}` });
+    if (me === session) say({ kind: "done", sentence: `${amount} credits added`, more: `You have ${balance}` });
   } catch (error) {
-    complain(error, { name: "Try again", go: () => addCredits(key) });
+    if (me === session) complain(error, { name: "Try again", go: () => addCredits(key) });
   }
   await changed(me);
 }
@@ -228,7 +235,7 @@ windows.addEventListener("message", () => load());
 find("add").addEventListener("click", () => addCredits(newKey()));
 find("older").addEventListener("click", () => {
   shownMax = Infinity;
-  show();
+  if (studio) show();
   reveal("jobs-name");
 });
 find("ideas").addEventListener("click", (event) => {

@@ -39,6 +39,9 @@ export function say({ kind, sentence, code = "", more = "", way = null }) {
   while (list.children.length > SHOWN_MAX) list.firstElementChild.remove();
 }
 
+/** Take all messages away: they were for another reader, and so were their ways out. */
+export const forget = () => list.replaceChildren();
+
 // The focus goes to the next message, or back to where the reader was.
 function dismiss(toast) {
   const hadFocus = toast.contains(document.activeElement);

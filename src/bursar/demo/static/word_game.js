@@ -58,18 +58,19 @@ function startRound() {
   cellAt(0).focus();
 }
 
-const seconds = () => Math.max(1, Math.round((performance.now() - round.at) / 1000));
+const secondsSoFar = () => Math.max(1, Math.round((performance.now() - round.at) / 1000));
 
-function points() {
+function pointsAfter(seconds) {
   const letters = round.words.filter(({ word }) => round.found.has(word))
     .reduce((sum, { word }) => sum + word.length, 0);
   const isWhole = round.found.size === round.words.length;
-  const bonus = isWhole ? Math.max(0, BONUS_MAX - BONUS_LESS_A_SECOND * seconds()) : 0;
-  return Math.min(letters * POINTS_A_LETTER + bonus, fastest * seconds());
+  const bonus = isWhole ? Math.max(0, BONUS_MAX - BONUS_LESS_A_SECOND * seconds) : 0;
+  return Math.min(letters * POINTS_A_LETTER + bonus, fastest * seconds);
 }
 
 function endRound() {
-  const ended = { round_id: round.id, points: points(), duration_sec: seconds() };
+  const seconds = secondsSoFar();
+  const ended = { round_id: round.id, points: pointsAfter(seconds), duration_sec: seconds };
   tick();
   find("points").textContent = ended.points;
   round = null;
@@ -83,8 +84,9 @@ function endRound() {
 
 function tick() {
   if (!round) return;
-  find("points").textContent = points();
-  find("seconds").textContent = `${seconds()} s`;
+  const seconds = secondsSoFar();
+  find("points").textContent = pointsAfter(seconds);
+  find("seconds").textContent = `${seconds} s`;
 }
 
 const tell = (text) => { find("round").textContent = text; };
