@@ -23,7 +23,7 @@ from bursar.ops.audit import run_audit
 from bursar.settings import Settings
 from tests import stand_in as staged
 from tests.conftest import assert_clean
-from tests.deployment import Deployment
+from tests.deployment import PATIENT, Deployment
 from tests.market import configure
 from tests.marketplace_storm import Storm
 from tests.no_deadlock_test import deadlocks
@@ -48,7 +48,7 @@ def storm(cluster: Cluster, template: str, tmp_path: Path) -> Iterator[Storm]:
         database.connect().execute(
             f"ALTER DATABASE {database.name} SET deadlock_timeout = '20ms'".encode()
         )
-        settings = {
+        settings = PATIENT | {
             "stripe_api_key": staged.KEY,
             "stripe_api_base": company.address,
             "stripe_webhook_secret": staged.SECRET,
