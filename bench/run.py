@@ -27,7 +27,7 @@ from bursar.db.embedded import Cluster
 OnStep = Callable[[str, int, int], None]
 CellName = tuple[str, str, int]
 # Seconds in which everybody has bought from a poor wallet, or never will.
-_POOR_SECONDS = 9.0
+_POOR_SECONDS = 60.0
 
 
 @dataclass(slots=True)

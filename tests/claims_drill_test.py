@@ -33,16 +33,15 @@ from tests.app_store import (
     posted,
     transfer,
 )
-from tests.deployment import Deployment, lasting_port
+from tests.deployment import PATIENT, Deployment, lasting_port
+from tests.patience import until
 from tests.promises import broken_promises
 from tests.store import digest
 from tests.storms import VERSIONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres_versions(*VERSIONS)]
 
-EVENTS_MIN = 500
-SENDERS = 16
-KILLS = 2
+EVENTS_MIN, SENDERS, KILLS = 500, 16, 2
 PATIENCE_SECONDS = 120.0
 SEED = int(os.environ.get("BURSAR_TEST_SEED", "0")) or random.SystemRandom().randint(1, 2**31)
 _log = logging.getLogger("tests")
@@ -165,7 +164,7 @@ def admin(database: ScratchDatabase) -> psycopg.Connection:
 
 @pytest.fixture
 def running(database: ScratchDatabase, tmp_path: Path) -> Iterator[Deployment]:
-    settings = {
+    settings = PATIENT | {
         "log_level": "warning",
         "revenuecat_authorization": AUTHORIZATION,
         "spool_directory": str(tmp_path / "spool"),
@@ -192,6 +191,7 @@ async def test_after_the_drill_every_purchase_is_granted_once_in_order_and_nothi
             await asyncio.sleep(0.005)
         await asyncio.to_thread(killed_and_started, running)
     await sending
+    await until(lambda: not list((tmp_path / "spool").glob("*.spool")))  # All is in the queue.
     assert admin.execute("SELECT FROM purchase_claims").fetchall() == []
 
     switch(admin, "open")

@@ -16,7 +16,7 @@ from bursar.stand_ins.stripe.process import StandIn
 from tests import stand_in as staged
 from tests.app_store import AUTHORIZATION
 from tests.citus_nodes import CitusMissingError, CitusNodes
-from tests.deployment import SECRET, Deployment
+from tests.deployment import PATIENT, SECRET, Deployment
 from tests.node import Node, NodeMissingError, installed_node
 from tests.own_cluster import own_cluster
 from tests.patience import PATIENCE_SECONDS
@@ -43,7 +43,7 @@ def deployment(
 ) -> Iterator[Deployment]:
     """A server process over a database of its own, for all tests of a file."""
     with scratch_database(cluster, template) as database:
-        running = Deployment(database, tmp_path_factory.mktemp("server")).start()
+        running = Deployment(database, tmp_path_factory.mktemp("server"), PATIENT).start()
         say_something_to(running)
         try:
             yield running
@@ -57,7 +57,7 @@ def second_deployment(
     deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
     """Another server process over the same database."""
-    running = Deployment(deployment.database, tmp_path_factory.mktemp("server")).start()
+    running = Deployment(deployment.database, tmp_path_factory.mktemp("server"), PATIENT).start()
     say_something_to(running)
     try:
         yield running
@@ -78,7 +78,7 @@ def card_deployment(
     cluster: Cluster, template: str, company: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
     """A server process that takes cards, and gets the card company's events."""
-    settings = {
+    settings = PATIENT | {
         "stripe_api_key": staged.KEY,
         "stripe_api_base": company.address,
         "stripe_webhook_secret": staged.SECRET,

@@ -14,6 +14,7 @@ import bursar
 from bursar.client import Bank
 from bursar.errors import Refused
 from bursar.ops.degraded import switch
+from bursar.settings import Settings
 from tests.app_store import Sold
 from tests.ledger_in_sql import Ledger
 
@@ -25,7 +26,8 @@ WHY, KIM = "the disk is full", "operator:kim"
 
 @pytest.fixture
 async def bank(ledger: Ledger) -> AsyncIterator[Bank]:
-    async with bursar.connect(ledger.database.service_url) as connected:
+    settings = Settings(busy_timeout_ms=25_000)  # Whoever is held up by raw writers gets its turn.
+    async with bursar.connect(ledger.database.service_url, settings=settings) as connected:
         yield connected
         await switch(connected, on=False, reason=WHY, actor=KIM)
 
@@ -72,7 +74,7 @@ async def test_a_forgotten_transaction_is_named_and_waited_for(bank: Bank, ledge
             on=True,
             reason=WHY,
             actor=KIM,
-            wait_seconds=0.5,
+            wait_seconds=3,
             on_wait=lambda writers: told.append(len(writers)),
         )
 

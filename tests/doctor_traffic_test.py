@@ -20,6 +20,7 @@ from bursar.ops.doctor.examine import build_expected
 from bursar.ops.doctor.expected import by_file
 from bursar.ops.doctor.mend import mend
 from tests.clinic import DRIFT
+from tests.patience import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +112,7 @@ def test_traffic_goes_on_while_the_repair_runs(
     traffic = Traffic(production.url)
     traffic.start()
     time.sleep(1)
+    wait_until(lambda: len(traffic.seconds) > THREADS)
     quiet = max(traffic.seconds)
     traffic.seconds.clear()
     began = time.monotonic()

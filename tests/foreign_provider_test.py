@@ -30,7 +30,7 @@ from tests.ledger_in_sql import Ledger
 from tests.studio import credits_of, job, new_artist, new_product, submitted
 
 DISTRIBUTION = "mock-ai-api"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 ID = str(uuid.uuid4())
 
 

@@ -55,9 +55,9 @@ PROVIDERS = {
     "duplicate": Provider(
         "a fox", COMPLETED, {"stuck_seconds": 60, "attempts_max": 20}, twice=True
     ),
-    # The answer is there half a second after the job was given up, before the next heartbeat.
+    # The answer is there a second after the job was given up, before the next heartbeat.
     "late": Provider(
-        "a fox [late 2.6]", REFUNDED, {"call_seconds": 6, "stuck_seconds": 2, "attempts_max": 20}
+        "a fox [late 3]", REFUNDED, {"call_seconds": 6, "stuck_seconds": 2, "attempts_max": 20}
     ),
 }
 KILLS = {"alive": None, "killed before": "before", "killed during": "during"}

@@ -91,7 +91,8 @@ async def door(
     postgres_version: str,
 ) -> AsyncIterator[Door]:
     if request.param == "engine":
-        async with await Engine.open(deployment.database.service_url, Settings()) as engine:
+        settings = Settings(busy_timeout_ms=25_000)  # as the servers have it
+        async with await Engine.open(deployment.database.service_url, settings) as engine:
             yield EngineDoor(engine)
         return
     async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=50)) as client:

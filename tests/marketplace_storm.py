@@ -160,7 +160,7 @@ class Storm:
         headers = server.headers("authenticated", buyer) | {"idempotency-key": key}
         try:
             answer = await client.post(server.url + PURCHASE, json=body, headers=headers)
-        except httpx.ReadError:
+        except (httpx.ReadError, httpx.RemoteProtocolError):
             # The server closed a connection that had been idle: asked again with the same key.
             answer = await client.post(server.url + PURCHASE, json=body, headers=headers)
         replayed = answer.headers.get("idempotent-replayed") == "true"
@@ -180,6 +180,8 @@ class Storm:
         answer = await client.post(
             f"{self.company.address}/_sessions/{receipt['sessionId']}/pay",
             json={"outcome": outcome},
+            # The company closes a connection that was idle for some seconds, when it likes.
+            headers={"connection": "close"},
         )
         assert answer.status_code == 200, answer.text
 

@@ -20,7 +20,7 @@ from bursar.ops.monitor.series import CARD_PURCHASE, OPEN_VERBS
 from bursar.settings import Settings
 from tests import app_store
 from tests.bell import TOKEN, Bell
-from tests.deployment import SECRET, Deployment
+from tests.deployment import PATIENT, SECRET, Deployment
 
 SECONDS_MAX = 60.0
 _METRIC = re.compile(r"\bbursar_[a-z_]+")
@@ -38,7 +38,7 @@ def served(
     cluster: Cluster, template: str, bell: Bell, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
     """A server over a database in which one wallet of a hundred is not sound."""
-    settings = {
+    settings = PATIENT | {
         "alert_webhook": bell.address,
         "worker_interval_ms": "100",
         "revenuecat_authorization": app_store.AUTHORIZATION,

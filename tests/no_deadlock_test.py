@@ -29,6 +29,11 @@ CREDITS = 1000
 SERVICE = {"role": "service_role"}
 REFUSED = ("INSUFFICIENT_FUNDS", "ALREADY_COLLECTED")
 SETTINGS = Settings()
+# Nobody holds a wallet here but for a moment: however slow the machine, whoever waits gets it. And
+# a deadlock is found by the server, and not hidden by whoever lets go before it looks.
+PATIENT = Settings(lock_timeout_ms=60_000, busy_timeout_ms=60_000, statement_timeout_ms=120_000)
+# What the stuck wait for lasts much longer than the others take.
+STUCK = Settings(busy_timeout_ms=6_000)
 _log = logging.getLogger("tests")
 
 
@@ -66,9 +71,12 @@ class Market:
 
 
 @pytest.fixture
-async def engines(database: ScratchDatabase) -> AsyncIterator[list[Engine]]:
+async def engines(
+    request: pytest.FixtureRequest, database: ScratchDatabase
+) -> AsyncIterator[list[Engine]]:
     """Two engines, as two servers would be."""
-    opened = [await Engine.open(database.service_url, SETTINGS) for _ in range(2)]
+    settings = getattr(request, "param", SETTINGS)
+    opened = [await Engine.open(database.service_url, settings) for _ in range(2)]
     yield opened
     for engine in opened:
         await engine.close()
@@ -87,6 +95,7 @@ def deadlocks(connection: psycopg.Connection, database: ScratchDatabase) -> int:
 
 @pytest.mark.slow
 @pytest.mark.postgres_versions("15", "18")
+@pytest.mark.parametrize("engines", [PATIENT], indirect=True, ids=["patient"])
 async def test_64_callers_buying_from_each_other_at_random_never_deadlock(
     database: ScratchDatabase, engines: list[Engine], postgres_version: str
 ) -> None:
@@ -97,7 +106,7 @@ async def test_64_callers_buying_from_each_other_at_random_never_deadlock(
 
     async def caller(place: int) -> None:
         dice, engine = random.Random(place), engines[place % 2]
-        while time.monotonic() < until:
+        while time.monotonic() < until or codes["done"] <= 200:
             buyer = dice.choice(market.people)
             if dice.random() < 0.7:
                 outcome = await engine.call("purchase_reward", market.wish(dice, buyer))
@@ -111,7 +120,8 @@ async def test_64_callers_buying_from_each_other_at_random_never_deadlock(
         async with await psycopg.AsyncConnection.connect(
             database.service_url, autocommit=True
         ) as connection:
-            while time.monotonic() < until:
+            await connection.execute("SET lock_timeout = '60s'")
+            while time.monotonic() < until or codes["done"] <= 200:
                 requests = [market.wish(dice, dice.choice(market.people)) for _ in range(20)]
                 cursor = await connection.execute(
                     "SELECT bursar.purchase_reward(%s)", [Jsonb(requests)]
@@ -146,7 +156,7 @@ async def test_an_operators_transactions_over_many_wallets_stop_nobody(
 
     async def caller(place: int) -> None:
         dice, engine = random.Random(place), engines[place % 2]
-        while time.monotonic() < until:
+        while time.monotonic() < until or codes["done"] <= 200:
             request = market.wish(dice, dice.choice(market.people))
             outcome = await engine.call("purchase_reward", request)
             codes[str(outcome.get("code", "done"))] += 1
@@ -155,8 +165,10 @@ async def test_an_operators_transactions_over_many_wallets_stop_nobody(
         nonlocal added
         dice = random.Random(99)
         async with await psycopg.AsyncConnection.connect(database.url) as connection:
+            # The engine lets go first, however late its own timer is served.
+            await connection.execute("SET deadlock_timeout = '60s'")
             await connection.execute("SET ROLE bursar_operator")
-            while time.monotonic() < until:
+            while time.monotonic() < until or codes["done"] <= 200:
                 for owner in dice.sample(market.people, 10):
                     await connection.execute(
                         "UPDATE public.user_credits SET balance = balance + 1 WHERE user_id = %s",
@@ -180,6 +192,7 @@ async def test_an_operators_transactions_over_many_wallets_stop_nobody(
     assert broken_promises(admin) == []
 
 
+@pytest.mark.parametrize("engines", [STUCK], indirect=True, ids=["stuck"])
 async def test_a_wallet_held_by_a_forgotten_session_delays_only_its_own_requests(
     database: ScratchDatabase, engines: list[Engine]
 ) -> None:
@@ -195,7 +208,7 @@ async def test_a_wallet_held_by_a_forgotten_session_delays_only_its_own_requests
     async def free(place: int) -> None:
         dice, engine = random.Random(place), engines[0]
         buyer = others[place]
-        while time.monotonic() < until:
+        while time.monotonic() < until or len(seconds) <= 200:
             request = market.wish(dice, buyer)
             if (request["reward_id"], held) in market.rewards:
                 continue
@@ -228,7 +241,7 @@ async def test_a_wallet_held_by_a_forgotten_session_delays_only_its_own_requests
     _log.info("p99 of %s others %.3f s, the stuck at most %.1f s", len(seconds), p99, max(stuck))
     assert len(seconds) > 200
     assert p99 < min(stuck)
-    bound = SETTINGS.busy_timeout_ms / 1000 + PATIENCE_SECONDS
+    bound = STUCK.busy_timeout_ms / 1000 + PATIENCE_SECONDS
     assert stuck
     assert max(stuck) < bound
     assert {outcome.get("code", "done") for outcome in released} <= {"done", "INSUFFICIENT_FUNDS"}

@@ -64,9 +64,11 @@ class Phones:
         self._stopping = True
 
     def between(self, start: float, end: float) -> Counter[tuple[str, int, str]]:
-        """What was answered in a stretch of time, and how often."""
+        """What was asked and answered within a stretch of time, and how often."""
         return Counter(
-            (told.asked, told.status, told.word) for told in self.answers if start < told.at < end
+            (told.asked, told.status, told.word)
+            for told in self.answers
+            if start < told.at - told.seconds and told.at < end
         )
 
     async def _phone(self, client: httpx.AsyncClient) -> None:

@@ -18,6 +18,7 @@ from tests.deployment import SECRET, Deployment
 from tests.market import leads
 from tests.node import DIRECTORY as JAVASCRIPT
 from tests.node import Node
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)( setup)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -54,14 +55,15 @@ def reader(card_deployment: Deployment, company: StandIn) -> dict[str, str]:
     first, second, third = leads(deployment.database.connect(), [60, 70, 80])
     grant = {"owner_id": told["USER_ID"], "asset": "workspace_credit", "amount": 500}
     service = {"authorization": f"Bearer {told['SERVICE_TOKEN']}"}
-    answer = httpx.post(f"{deployment.url}/v1/grants", json=grant, headers=service)
-    assert answer.is_success, answer.text
-    grant = {"owner_id": told["USER_ID"], "asset": "generation_credit", "amount": 5}
-    answer = httpx.post(f"{deployment.url}/v1/grants", json=grant, headers=service)
-    assert answer.is_success, answer.text
-    sale = Sold(told["USER_ID"])
-    answer = httpx.post(deployment.url + WEBHOOK, **posted(sale.bought()))
-    assert answer.is_success, answer.text
+    with httpx.Client(base_url=deployment.url, timeout=PATIENCE_SECONDS) as client:
+        answer = client.post("/v1/grants", json=grant, headers=service)
+        assert answer.is_success, answer.text
+        grant = {"owner_id": told["USER_ID"], "asset": "generation_credit", "amount": 5}
+        answer = client.post("/v1/grants", json=grant, headers=service)
+        assert answer.is_success, answer.text
+        sale = Sold(told["USER_ID"])
+        answer = client.post(WEBHOOK, **posted(sale.bought()))
+        assert answer.is_success, answer.text
     return told | {
         "REWARD_ID": REWARD_ID,
         "LEAD_ID": first,

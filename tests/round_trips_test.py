@@ -39,13 +39,15 @@ async def engine(tap: WireTap) -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
-async def client(tap: WireTap) -> AsyncIterator[httpx.AsyncClient]:
+async def client(tap: WireTap, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the app in this process, which reaches the database through the tap."""
+    # What the app records and its worker asks in the meantime is nobody's round trip.
+    monkeypatch.setattr("bursar.http.metrics_minute.FLUSH_SECONDS", 3600.0)
+    monkeypatch.setattr("bursar.http.function_metrics.FLUSH_SECONDS", 3600.0)
     settings = Settings(
         jwt_secret=SECRET,
         database_url=tap.url,
         log_level="error",
-        # What the worker asks by itself in the meantime is nobody's round trip.
         worker_interval_ms=3_600_000,
     )
     app = create_app(None, settings)

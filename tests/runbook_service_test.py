@@ -51,6 +51,7 @@ def grant(service: Up, owner_id: str, amount: int, token: str = "") -> int:
         f"{service.url}/v1/grants",
         json={"owner_id": owner_id, "asset": "credit", "amount": amount, "reason": "welcome"},
         headers={"authorization": f"Bearer {token or service.token()}"},
+        timeout=PATIENCE_SECONDS,
     ).status_code
 
 

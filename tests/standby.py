@@ -13,9 +13,8 @@ from bursar.db.account import server_account
 from bursar.db.embedded import ADMIN_ROLE, Cluster
 from bursar.db.place import prepare_home
 from bursar.db.scratch import SERVICE_ROLE
+from tests.patience import PATIENCE_SECONDS
 
-# It replays whatever all tests on the primary's cluster write meanwhile, each database included.
-FOLLOW_SECONDS = 240.0
 # Where the log is written, received and replayed, for a standby that does not follow.
 _STATE = (
     "SELECT pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), pg_get_wal_replay_pause_state(),"
@@ -39,7 +38,7 @@ class Standby:
             ],
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         account = server_account(home)
         if account.switch:
@@ -65,7 +64,7 @@ class Standby:
             row = connection.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
             connection.execute("CHECKPOINT")  # What is not committed is not sent before long.
         assert row is not None
-        deadline = time.monotonic() + FOLLOW_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         with psycopg.connect(self.cluster.url(), autocommit=True) as connection:
             query = "SELECT pg_last_wal_replay_lsn() >= %s"
             while connection.execute(query, row).fetchone() != (True,):

@@ -10,6 +10,7 @@ from bursar.db.scratch import ScratchDatabase
 from tests.deployment import Deployment
 from tests.ledger_in_sql import Ledger
 from tests.node import Node
+from tests.patience import PATIENCE_SECONDS
 from tests.studio import credits_of, end, new_artist, submitted
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
@@ -75,15 +76,15 @@ def test_a_page_listens_over_a_socket_and_may_hang_up(
     job_id = submitted(studio, user)
     headers = {"authorization": f"Bearer {deployment.token('authenticated', user)}"}
     address = f"{deployment.url}/functions/v1/generation-jobs/{job_id}/events"
-    with httpx.stream("GET", address, headers=headers) as hung_up:
+    with httpx.stream("GET", address, headers=headers, timeout=PATIENCE_SECONDS) as hung_up:
         assert next(hung_up.iter_lines()) == "retry: 1000"
     told: list[str] = []
-    with httpx.stream("GET", address, headers=headers, timeout=60) as answer:
+    with httpx.stream("GET", address, headers=headers, timeout=PATIENCE_SECONDS) as answer:
         for line in answer.iter_lines():
             if line.startswith("data: "):
                 told.append(line)
                 if len(told) == 1:
                     end(studio, job_id, "failed")
     assert ['"status":"queued"' in told[0], '"status":"refunded"' in told[-1]] == [True, True]
-    head = httpx.head(address, headers=headers)
+    head = httpx.head(address, headers=headers, timeout=PATIENCE_SECONDS)
     assert (head.status_code, head.content) == (200, b"")

@@ -134,7 +134,8 @@ class Bursar:
         catalogue = Catalogue(self._session)
         functions = FunctionCalls(self._session, catalogue, pause=self.pause)
         health = Health(self._session, self.pause, self.metrics, self._siblings)
-        durable = DurableLedger(ledger, self._spool, log)
+        busy_seconds = (settings.lock_timeout_ms + settings.busy_timeout_ms) / 1000
+        durable = DurableLedger(ledger, self._spool, log, busy_seconds)
         sessions = Sessions(settings)
         rooms = (
             health,

@@ -19,8 +19,10 @@ from bursar.http.problem import ProblemError
 from bursar.http.request_log import RequestLog
 from bursar.ledger.answer import is_away
 
-# A phone waits for a claim. It is longer than a locked wallet takes to be told BUSY by default.
+# A phone waits for a claim so long; and where that is longer, for as long as a locked wallet takes
+# to be told BUSY, and a moment: somebody's lock is not a database that is away.
 PATIENCE_SECONDS = 2.5
+MOMENT_SECONDS = 0.25
 # While the database is away, one of those who come in this time tries it; the others do not wait.
 TRY_AGAIN_SECONDS = 1.0
 CLAIM, EVENT = "claim_purchase", "take_store_event"
@@ -36,13 +38,17 @@ class DurableLedger:
     """Carries out claims and store events, or keeps them in `spool` while the database is away.
 
     Without a spool there is nowhere to keep them: then the answer is a 503 problem. So it is when
-    the spool is full, or when its disk fails.
+    the spool is full, or when its disk fails. `busy_seconds` is how long the ledger waits for a
+    locked wallet.
     """
 
-    def __init__(self, ledger: Ledger, spool: Spool | None, log: RequestLog) -> None:
+    def __init__(
+        self, ledger: Ledger, spool: Spool | None, log: RequestLog, busy_seconds: float = 0.0
+    ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._log = log
+        self._busy_seconds = busy_seconds
         self._away = False
         self._try_at = 0.0
 
@@ -95,8 +101,9 @@ class DurableLedger:
             if now < self._try_at:
                 raise Away
             self._try_at = now + TRY_AGAIN_SECONDS
+        patience = max(PATIENCE_SECONDS, self._busy_seconds + MOMENT_SECONDS)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(patience):
                 outcome = await ask()
         except TimeoutError:  # It may be one statement that is slow, so the others go on trying.
             raise Away from None
