@@ -28,6 +28,8 @@ STORM_SECONDS = 60.0 if LONG else 10.0
 CREDITS = 1000
 SERVICE = {"role": "service_role"}
 REFUSED = ("INSUFFICIENT_FUNDS", "ALREADY_COLLECTED")
+# A deadlock in the server's log, with who waited for whom and in which function.
+LOGGED_LINES = 20
 SETTINGS = Settings()
 # Nobody holds a wallet here but for a moment: however slow the machine, whoever waits gets it. And
 # a deadlock is found by the server, and not hidden by whoever lets go before it looks.
@@ -89,7 +91,13 @@ def deadlocks(connection: psycopg.Connection, database: ScratchDatabase) -> int:
     ).fetchone()
     assert row is not None
     log = database.cluster.log_path.read_text("utf-8", "replace").splitlines()
-    logged = [one for one in log if f"@{database.name} " in one and "deadlock detected" in one]
+    logged = [
+        place
+        for place, one in enumerate(log)
+        if f"@{database.name} " in one and "deadlock detected" in one
+    ]
+    for place in logged:
+        _log.error("%s", "\n".join(log[place : place + LOGGED_LINES]))
     return int(row[0]) + len(logged)
 
 
