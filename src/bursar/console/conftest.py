@@ -94,9 +94,11 @@ async def desk_of(database: ScratchDatabase, **more: Any) -> AsyncIterator[Desk]
     settings = Settings(**{**chosen, **more})
     app = create_app(None, settings, route_handlers=console_routes(settings))
     made = Desk(app, Ledger(database))
-    yield made
-    await made.client.aclose()
-    await app.close()
+    try:
+        yield made
+    finally:
+        await made.client.aclose()
+        await app.close()
 
 
 @pytest.fixture

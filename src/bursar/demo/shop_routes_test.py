@@ -70,9 +70,11 @@ async def served(settings: Settings, *, demo: bool = True) -> AsyncIterator[Fron
     pages = demo_routes(settings, wire) if demo else []
     wire.app = app = create_app(None, settings, route_handlers=pages)
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as client:
-        yield Front(client, wire)
-    await app.close()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as client:
+            yield Front(client, wire)
+    finally:
+        await app.close()
 
 
 @pytest.fixture
