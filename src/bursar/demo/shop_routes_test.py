@@ -19,7 +19,7 @@ from bursar.demo.wares import BOOSTER, SHIELD, WARES
 from bursar.http.app import create_app
 from bursar.http.health import KEEP_SECONDS
 from bursar.settings import Settings
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, be_patient
 
 SECRET = "a secret that only these tests know, of forty"
 HEADER = "Bearer what only these tests agreed upon"
@@ -75,6 +75,11 @@ async def served(settings: Settings, *, demo: bool = True) -> AsyncIterator[Fron
             yield Front(client, wire)
     finally:
         await app.close()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
 
 
 @pytest.fixture

@@ -19,10 +19,16 @@ from bursar.stand_ins.stripe.process import StandIn
 from tests import app_store
 from tests import stand_in as staged
 from tests.market import Payment, lead, new_id
+from tests.patience import be_patient
 from tests.stand_in import signed
 
 WEBHOOK = "/api/webhooks/stripe"
 SECRET = "a secret that only these tests know, of forty"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
 
 
 class Told:
