@@ -39,7 +39,7 @@ def test_the_url_leads_psql_and_psycopg_to_the_running_deployment(running: Up) -
     assert said == "bursar_admin|t\n"
     with psycopg.connect(url_of(running.data, "--role", "bursar_service")) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("bursar_service",)
-    assert running.health() == 200, "printing a URL must not stop the server"
+    running.wait_until_healthy()  # Printing a URL does not stop the server.
 
 
 def test_psql_opens_beside_the_running_deployment(running: Up) -> None:
@@ -48,7 +48,7 @@ def test_psql_opens_beside_the_running_deployment(running: Up) -> None:
 
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
     assert failing.returncode == 1
-    assert running.health() == 200
+    running.wait_until_healthy()
 
 
 def test_a_server_in_use_is_not_stopped(running: Up) -> None:
@@ -56,7 +56,7 @@ def test_a_server_in_use_is_not_stopped(running: Up) -> None:
 
     assert done.returncode == 1
     assert str(running.process.pid) in done.stderr
-    assert running.health() == 200
+    running.wait_until_healthy()
     assert running.process.pid in run_json("db", "status", "--data", str(running.data))["users"]
 
 

@@ -119,7 +119,7 @@ def test_the_service_goes_on_without_it(up: Up) -> None:
     os.kill(ours[0], signal.SIGKILL)
 
     wait_until_gone(address_of(up))
-    assert up.health() == 200
+    up.wait_until_healthy()
     assert up.end() == 0
 
 

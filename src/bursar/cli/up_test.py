@@ -2,7 +2,6 @@ import os
 import signal
 import socket
 import stat
-import time
 from pathlib import Path
 
 import httpx
@@ -12,7 +11,7 @@ import pytest
 from bursar.cli.conftest import STOP_SECONDS, Up, run
 from bursar.cli.deployment import SECRET_FILE, Deployment
 from bursar.cli.up import SERVICE_ROLE, STORE_FILE
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 OWNER = "5b1d9c7e-0000-4000-8000-00000000000a"
 
@@ -22,17 +21,22 @@ def grant(up: Up, amount: int, key: str) -> int:
         f"{up.url}/v1/grants",
         json={"owner_id": OWNER, "asset": "credit", "amount": amount},
         headers={"Authorization": f"Bearer {up.token()}", "Idempotency-Key": key},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     assert answer.is_success, answer.text
     return int(answer.json()["balance"])
+
+
+def another_minds_the_data(up: Up, pid: int) -> None:
+    """Return once another PostgreSQL than the one with that process id serves."""
+    wait_until(lambda: up.cluster.pid not in (None, pid))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_with_exit_code_0_and_no_server_left(up: Up, number: int) -> None:
     up.start()
-    assert up.health() == 200
+    up.wait_until_healthy()
 
     code = up.end(number)
 
@@ -55,7 +59,7 @@ def test_a_second_start_is_quick_and_keeps_the_data(up: Up) -> None:
 
 def test_the_demonstration_is_set_up_once(up: Up) -> None:
     up.start()
-    assert httpx.get(f"{up.url}/demo/rewards").status_code == 200
+    assert httpx.get(f"{up.url}/demo/rewards", timeout=PATIENCE_SECONDS).status_code == 200
     assert "/demo/studio" in up.said
     with psycopg.connect(Deployment.find(up.data).url()) as connection:
         before = connection.execute("SELECT count(*), sum(balance) FROM user_credits").fetchone()
@@ -75,10 +79,12 @@ def test_the_demonstration_is_set_up_once(up: Up) -> None:
 
 def test_it_serves_with_several_processes_and_prepares_once(up: Up) -> None:
     up.start("--processes", "2")
-    with httpx.Client() as client:
-        assert 'bursar_process_up{process="2"} 1.0' in client.get(f"{up.url}/metrics").text
+    # Which of them is asked waits a second for the other.
+    with httpx.Client(timeout=PATIENCE_SECONDS) as client:
+        up_too = 'bursar_process_up{process="2"} 1.0'
+        wait_until(lambda: up_too in client.get(f"{up.url}/metrics").text)
     assert up.said.count("The demo is set up") == 1
-    assert httpx.get(f"{up.url}/demo/rewards").status_code == 200
+    assert httpx.get(f"{up.url}/demo/rewards", timeout=PATIENCE_SECONDS).status_code == 200
 
     assert up.end() == 0
     assert up.said.count("Stopping.") == 1
@@ -105,10 +111,8 @@ def test_a_killed_postgresql_is_started_again_while_it_runs(up: Up) -> None:
     assert pid is not None
 
     os.kill(pid, signal.SIGKILL)
-    time.sleep(0.5)
+    another_minds_the_data(up, pid)
     up.wait_until_healthy()
-
-    assert up.cluster.pid not in (None, pid)
     assert grant(up, 10, "after") == 20
     assert up.end() == 0
 
@@ -123,7 +127,7 @@ def test_it_goes_on_minding_its_database_when_nobody_reads_what_it_says(up: Up) 
         pid = up.cluster.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        time.sleep(0.5)
+        another_minds_the_data(up, pid)
         up.wait_until_healthy()
 
     up.process.send_signal(signal.SIGTERM)
@@ -140,7 +144,7 @@ def test_the_pretend_store_is_believed_and_remembered(up: Up) -> None:
     sold = httpx.post(
         f"{up.url}/demo/store/purchases",
         json={"visitor": "new-learner", "sku": "consumable_streakshield_1"},
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     ).json()
 
     assert (up.data / STORE_FILE).read_text() == header

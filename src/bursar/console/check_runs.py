@@ -114,6 +114,19 @@ class _Run:
                 await self._ledger.read("note_check", self._key, *noted)
 
     async def _end(self, status: str, said: str, found: Found | None = None) -> None:
+        """Have the end written down, also when whoever stops the service asks once more."""
+        writing = asyncio.create_task(self._write_end(status, said, found))
+        asked: asyncio.CancelledError | None = None
+        while not writing.done():
+            try:
+                await asyncio.wait([writing])
+            except asyncio.CancelledError as again:
+                asked = again
+        writing.result()
+        if asked is not None:
+            raise asked
+
+    async def _write_end(self, status: str, said: str, found: Found | None) -> None:
         healthy = None if found is None else str(found.healthy).lower()
         report = None if found is None else _encode(found.report).decode()
         await self._ledger.read("end_check", self._key, status, healthy, said, report)

@@ -2,13 +2,34 @@
 
 import asyncio
 import uuid
+from typing import Any
 
 import pytest
 
 from bursar.console import check_runs
-from bursar.console.check_runs import CheckRuns
+from bursar.console.check_runs import CheckRuns, Found, Tell
 from bursar.console.conftest import Desk
-from tests.patience import PATIENCE_SECONDS, until
+from bursar.console.task import Means, Order
+from bursar.http.attendants import Attendants
+from bursar.ops.audit import snapshot
+from bursar.settings import Settings
+from tests.patience import AGE_SECONDS, PATIENCE_SECONDS, until
+
+
+class Records:
+    """What a check writes down; its end takes until somebody goes on."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.ending = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def read(self, function: str, *arguments: str | int | None) -> Any:
+        if function == "end_check":
+            self.ending.set()
+            await self.go_on.wait()
+        self.asked.append(function)
+        return {"begun": True}
 
 
 async def run(desk: Desk, task: str) -> str:
@@ -57,7 +78,9 @@ async def test_an_audit_that_finds_something_tells_what_and_where(desk: Desk) ->
 
 async def test_one_audit_at_a_time(desk: Desk) -> None:
     other = str(uuid.uuid4())
-    desk.ledger.admin.execute("SELECT bursar.begin_check(%s, 'audit', 'operator:bob', 9)", [other])
+    desk.ledger.admin.execute(
+        "SELECT bursar.begin_check(%s, 'audit', 'operator:bob', 600)", [other]
+    )
     await desk.sign_in()
     await desk.plan("audit")
 
@@ -80,6 +103,7 @@ async def test_a_service_that_stops_says_so_of_its_checks(
 ) -> None:
     monkeypatch.setattr(check_runs, "ANSWER_SECONDS", 0.1)
     # Nobody gets past this lock, so the audit stays at work until it is ended.
+    monkeypatch.setattr(snapshot, "_LOCK_TIMEOUT_MS", int(AGE_SECONDS * 1000))
     holder = desk.ledger.database.connect(autocommit=False)
     holder.execute("LOCK TABLE bursar.entry IN ACCESS EXCLUSIVE MODE")
     await desk.sign_in()
@@ -96,8 +120,36 @@ async def test_a_service_that_stops_says_so_of_its_checks(
     assert (status, said[:12]) == ("failed", "It was ended")
 
 
+@pytest.mark.parametrize("ends_by_itself", [True, False])
+async def test_an_end_is_written_down_however_often_the_check_is_told_to_stop(
+    monkeypatch: pytest.MonkeyPatch, ends_by_itself: bool
+) -> None:
+    monkeypatch.setattr(check_runs, "ANSWER_SECONDS", 0)
+    records, runs, over = Records(), CheckRuns(), asyncio.Event()
+    means = Means(records, Settings(), Attendants())  # type: ignore[arg-type]  # it reads only
+
+    async def work(tell: Tell) -> Found:
+        await over.wait()
+        return Found(True, "All is well.", {})
+
+    await runs.begin(means, "audit", Order("a ticket", "operator:ann", "k"), 600, work)
+    if ends_by_itself:
+        over.set()
+    else:
+        runs.let_go()
+    await records.ending.wait()
+    runs.let_go()
+    closing = asyncio.create_task(runs.close())
+    await asyncio.sleep(0)
+    records.go_on.set()
+    await closing
+
+    assert records.asked == ["begin_check", "end_check", "end_console_operation"]
+
+
 async def test_what_takes_too_long_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bursar.console.check_tasks.AUDIT_SECONDS_MAX", 1)
+    monkeypatch.setattr(snapshot, "_LOCK_TIMEOUT_MS", int(AGE_SECONDS * 1000))
     holder = desk.ledger.database.connect(autocommit=False)
     holder.execute("LOCK TABLE bursar.entry IN ACCESS EXCLUSIVE MODE")
     await desk.sign_in()

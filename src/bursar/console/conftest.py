@@ -9,15 +9,23 @@ from typing import Any
 import httpx
 import pytest
 
+from bursar.console import news
 from bursar.console.routes import console_routes
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.app import Bursar, create_app
 from bursar.http.auth import mint
 from bursar.settings import Settings
 from tests.ledger_in_sql import Ledger
+from tests.patience import PATIENCE_SECONDS, be_patient
 
 SECRET = "a secret that only these tests know, of forty"
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
+    monkeypatch.setattr(news, "LOOK_SECONDS_MAX", PATIENCE_SECONDS)
 
 
 class Desk:
@@ -94,9 +102,11 @@ async def desk_of(database: ScratchDatabase, **more: Any) -> AsyncIterator[Desk]
     settings = Settings(**{**chosen, **more})
     app = create_app(None, settings, route_handlers=console_routes(settings))
     made = Desk(app, Ledger(database))
-    yield made
-    await made.client.aclose()
-    await app.close()
+    try:
+        yield made
+    finally:
+        await made.client.aclose()
+        await app.close()
 
 
 @pytest.fixture

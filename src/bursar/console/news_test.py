@@ -101,7 +101,9 @@ async def test_closing_the_app_ends_the_streams(desk: Desk) -> None:
     listening = asyncio.create_task(desk.client.get("/console/news", headers=EVENTS))
     attendants = desk.app.pages.state.attendants
     await until(lambda: News in attendants._known)
-    await asyncio.sleep(0.1)
+    news = attendants.of(News, lambda: News(desk.app._ledger))
+    # It has been told how things stand, and waits for what changes.
+    await until(lambda: bool(news._mark))
     async with asyncio.timeout(PATIENCE_SECONDS):
         await desk.app.close()
         answer = await listening

@@ -9,11 +9,11 @@ import pytest
 from bursar.console.conftest import SECRET, Desk, desk_of
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.auth import mint
-from bursar.http.conftest import signed
 from bursar.ops.degraded import switch
 from tests import app_store, stand_in
 from tests.app_store import Sold
 from tests.market import Payment, lead, lead_state, new_id
+from tests.stand_in import signed
 
 # An event that came once, however often it was tried.
 ASIDE, WAITS = ("refused", 1), ("waiting", 1)

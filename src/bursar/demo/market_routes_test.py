@@ -23,9 +23,11 @@ SECRET = "a secret that only these tests know, of forty"
 async def served(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(None, settings, route_handlers=demo_routes(settings))
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as made:
-        yield made
-    await app.close()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as made:
+            yield made
+    finally:
+        await app.close()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from bursar.demo.wares import BOOSTER, SHIELD, WARES
 from bursar.http.app import create_app
 from bursar.http.health import KEEP_SECONDS
 from bursar.settings import Settings
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, be_patient
 
 SECRET = "a secret that only these tests know, of forty"
 HEADER = "Bearer what only these tests agreed upon"
@@ -70,9 +70,16 @@ async def served(settings: Settings, *, demo: bool = True) -> AsyncIterator[Fron
     pages = demo_routes(settings, wire) if demo else []
     wire.app = app = create_app(None, settings, route_handlers=pages)
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as client:
-        yield Front(client, wire)
-    await app.close()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as client:
+            yield Front(client, wire)
+    finally:
+        await app.close()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
 
 
 @pytest.fixture

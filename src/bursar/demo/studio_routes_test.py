@@ -51,9 +51,11 @@ async def served(
     pages = demo_routes(settings, provider)
     app = create_app(None, replace(settings, worker_jobs=0), route_handlers=pages)
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as made:
-        yield made
-    await app.close()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://bursar") as made:
+            yield made
+    finally:
+        await app.close()
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from bursar.generation.provider import Answer, Job, ProviderError
 from bursar.generation.worker import GenerationWorker
 from bursar.ledger.engine import Engine
 from bursar.settings import Settings
-from tests.atelier import Painter, Said, Studio, failing, slow, well
+from tests.atelier import MADE, Painter, Said, Studio, failing, slow, well
 from tests.ledger_in_sql import Ledger, done
+from tests.patience import AGE_SECONDS
 from tests.studio import credits_of, end, events, job, new_artist, new_product, submitted
 
 
@@ -97,13 +98,14 @@ async def test_what_may_pass_is_tried_again_as_often_as_the_product_says(
 async def test_a_provider_is_left_alone_for_as_long_as_it_asks(
     studio: Studio, own_ledger: Ledger
 ) -> None:
+    own_ledger.stop_clock()
     job_id = submitted(own_ledger, new_artist(own_ledger))
     _, painter = studio.hire(failing(ProviderError("Slowly.", retryable=True, retry_after=41.2)))
 
     await studio.until(lambda: events(own_ledger, job_id) == ["attempt_failed"])
 
-    wait = "SELECT extract(epoch FROM due_at - now()) FROM generation_jobs WHERE id = %s"
-    assert 35 < own_ledger.value(wait, job_id) <= 42
+    wait = "SELECT extract(epoch FROM due_at - bursar.clock()) FROM generation_jobs WHERE id = %s"
+    assert own_ledger.value(wait, job_id) == 42
     assert len(painter.calls) == 1
 
 
@@ -130,8 +132,9 @@ async def test_a_call_has_its_time_and_no_more(studio: Studio, own_ledger: Ledge
 
 
 async def test_a_call_for_a_cancelled_job_is_dropped(studio: Studio, own_ledger: Ledger) -> None:
+    own_ledger.stop_clock()
     job_id = submitted(own_ledger, new_artist(own_ledger))
-    worker, painter = studio.hire(slow(60), lease=1)
+    worker, painter = studio.hire(slow(AGE_SECONDS), lease=1)
     await studio.until(lambda: len(painter.calls) == 1)
 
     done(end(own_ledger, job_id, "cancelled"))
@@ -145,10 +148,20 @@ async def test_a_result_that_comes_after_the_end_is_recorded_and_not_delivered(
     studio: Studio, own_ledger: Ledger
 ) -> None:
     user = new_artist(own_ledger)
+    own_ledger.stop_clock()
     job_id = submitted(own_ledger, user, product=new_product(own_ledger, stuck_seconds=1))
-    studio.hire(slow(2))
-    await studio.until(lambda: own_ledger.value("SELECT bursar.expire_generation_jobs()") == 1)
+    finished = asyncio.Event()
+
+    async def paint(asked: Job) -> Answer:
+        await finished.wait()
+        return MADE
+
+    _, painter = studio.hire(paint)
+    await studio.until(lambda: len(painter.calls) == 1)
+    own_ledger.advance(1)
+    assert own_ledger.value("SELECT bursar.expire_generation_jobs()") == 1
     assert credits_of(own_ledger, user) == (1, 0, 0)
+    finished.set()
 
     await studio.until(lambda: bool(studio.said.of("generation_ended")))
 

@@ -52,20 +52,21 @@ def test_a_deduction_may_never_lapse(ledger: Ledger) -> None:
     assert done(submit(ledger, user))["deduction"] == taken["transaction_id"]
 
 
-def test_too_early_takes_nothing_and_no_credit_uses_no_turn(ledger: Ledger) -> None:
-    user = new_artist(ledger, 0)
-    assert code(deduct(ledger, user, rate_limit_seconds=60)) in (
+def test_too_early_takes_nothing_and_no_credit_uses_no_turn(own_ledger: Ledger) -> None:
+    own_ledger.stop_clock()
+    user = new_artist(own_ledger, 0)
+    assert code(deduct(own_ledger, user, rate_limit_seconds=60)) in (
         "WALLET_NOT_FOUND",
         "INSUFFICIENT_FUNDS",
     )
-    done(ledger.one("grant", owner_id=user, asset=ASSET, amount=2))
-    done(deduct(ledger, user, rate_limit_seconds=60))
-    early = deduct(ledger, user, rate_limit_seconds=60)
+    done(own_ledger.one("grant", owner_id=user, asset=ASSET, amount=2))
+    done(deduct(own_ledger, user, rate_limit_seconds=60))
+    early = deduct(own_ledger, user, rate_limit_seconds=60)
     assert code(early) == "RATE_LIMITED"
-    assert early["details"]["retry_after_seconds"] in (59, 60)
-    assert credits_of(ledger, user) == (1, 0, 0)
-    done(deduct(ledger, user))
-    assert code(deduct(ledger, user, rate_limit_seconds=60)) == "INSUFFICIENT_FUNDS"
+    assert early["details"]["retry_after_seconds"] == 60
+    assert credits_of(own_ledger, user) == (1, 0, 0)
+    done(deduct(own_ledger, user))
+    assert code(deduct(own_ledger, user, rate_limit_seconds=60)) == "INSUFFICIENT_FUNDS"
 
 
 def test_the_same_key_takes_once(ledger: Ledger) -> None:

@@ -1,8 +1,13 @@
 """Workers share jobs, keep their leases, and end without keeping a job."""
 
+import asyncio
 import time
 
-from tests.atelier import Studio, slow, well
+import pytest
+
+from bursar.generation import attempt
+from bursar.generation.provider import Answer, Job
+from tests.atelier import MADE, Studio, slow, well
 from tests.ledger_in_sql import Ledger
 from tests.patience import AGE_SECONDS, PATIENCE_SECONDS
 from tests.studio import job, new_artist, new_product, submitted
@@ -11,8 +16,24 @@ from tests.studio import job, new_artist, new_product, submitted
 async def test_a_call_that_takes_longer_than_its_lease_keeps_it(
     studio: Studio, own_ledger: Ledger
 ) -> None:
+    own_ledger.stop_clock()
     job_id = submitted(own_ledger, new_artist(own_ledger))
-    painters = [studio.hire(slow(2.5), lease=1)[1] for _ in range(2)]
+    finished = asyncio.Event()
+
+    async def paint(asked: Job) -> Answer:
+        await finished.wait()
+        return MADE
+
+    async def a_second_passes() -> None:
+        due = job(own_ledger, job_id)["due_at"]
+        own_ledger.advance(1)
+        await studio.until(lambda: job(own_ledger, job_id)["due_at"] != due)
+
+    painters = [studio.hire(paint, lease=2)[1] for _ in range(2)]
+    await studio.until(lambda: job(own_ledger, job_id)["status"] == "processing")
+    for _ in range(3):  # A lease and a half.
+        await a_second_passes()
+    finished.set()
 
     assert (await studio.ended(job_id))["status"] == "completed"
     assert sum(len(painter.calls) for painter in painters) == 1
@@ -24,15 +45,16 @@ async def test_stopped_it_finishes_what_ends_in_time(studio: Studio, own_ledger:
     await studio.until(lambda: len(painter.calls) == 1)
     later = submitted(own_ledger, new_artist(own_ledger))
 
-    await worker.stop(10)
+    await worker.stop(PATIENCE_SECONDS)
 
     assert job(own_ledger, job_id)["status"] == "completed"
     assert job(own_ledger, later)["status"] in ("queued", "completed")
 
 
 async def test_stopped_it_hands_back_what_does_not_and_the_attempt_does_not_count(
-    studio: Studio, own_ledger: Ledger
+    studio: Studio, own_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(attempt, "HAND_BACK_SECONDS", PATIENCE_SECONDS)
     job_id = submitted(
         own_ledger, new_artist(own_ledger), product=new_product(own_ledger, attempts_max=1)
     )

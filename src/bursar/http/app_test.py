@@ -6,6 +6,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from bursar.http import health
 from bursar.http.app import create_app
 from bursar.http.conftest import GRANT, SECRET, SERVICE, Door, client_of
 from bursar.settings import Settings
@@ -56,7 +57,10 @@ async def test_the_lifespan_opens_and_closes(door: Door) -> None:
     assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-async def test_without_its_database_it_starts_and_says_so() -> None:
+async def test_without_its_database_it_starts_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.5)
     app = create_app(
         "postgresql://127.0.0.1:1/none", Settings(jwt_secret=SECRET, log_level="error")
     )

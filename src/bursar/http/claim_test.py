@@ -8,6 +8,7 @@ import pytest
 
 from bursar.db.scratch import ScratchDatabase
 from bursar.errors import Fault
+from bursar.http import health
 from bursar.http.conftest import SECRET, Shop, Told, app_of, client_of, shop_of
 from tests.app_store import BOOSTER, CLAIM, SHIELD, Sold, new_user
 
@@ -184,11 +185,14 @@ async def test_a_claim_that_has_to_wait_is_202_and_says_what_for(shop: Shop) -> 
     assert shop.shields(sale.user_id) == 0
 
 
-async def test_claims_are_well_while_the_database_is_there(shop: Shop) -> None:
+async def test_claims_are_well_while_the_database_is_there(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = await shop.client.get(f"{CLAIM}?health=1")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     for path in (CLAIM, f"{CLAIM}?health=0"):
         assert said_no(await shop.client.get(path)) == (400, "invalid_request", "MALFORMED")
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.5)
     app = app_of(Told())
     async with client_of(app) as client:
         away = await client.get(f"{CLAIM}?health=1")

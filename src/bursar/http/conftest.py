@@ -6,11 +6,10 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
-import stripe
 
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.app import Bursar, create_app
@@ -20,9 +19,16 @@ from bursar.stand_ins.stripe.process import StandIn
 from tests import app_store
 from tests import stand_in as staged
 from tests.market import Payment, lead, new_id
+from tests.patience import be_patient
+from tests.stand_in import signed
 
 WEBHOOK = "/api/webhooks/stripe"
 SECRET = "a secret that only these tests know, of forty"
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
 
 
 class Told:
@@ -112,6 +118,22 @@ class Door:
         return 0 if answer.status_code == 404 else int(answer.json()["balance"])
 
 
+AnyDoor = TypeVar("AnyDoor", bound=Door)
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    kind: type[AnyDoor], database: ScratchDatabase, settings: Settings
+) -> AsyncIterator[AnyDoor]:
+    """An app with settings of its own, which is closed whatever becomes of the test."""
+    app = create_app(None, settings)
+    try:
+        async with client_of(app) as client:
+            yield kind(app, client, database)
+    finally:
+        await app.close()
+
+
 def service_post(door: Door, path: str, body: Any, key: str | None = None) -> Any:
     headers = door.service | ({} if key is None else {"idempotency-key": key})
     return door.client.post(path, json=body, headers=headers)
@@ -126,10 +148,8 @@ async def door(database: ScratchDatabase) -> AsyncIterator[Door]:
         log_level="error",
         cors_origins="https://shop.example",
     )
-    app = create_app(None, settings)
-    async with client_of(app) as client:
-        yield Door(app, client, database)
-    await app.close()
+    async with opened(Door, database, settings) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -148,10 +168,9 @@ def stand_in(_stand_in: StandIn) -> Iterator[StandIn]:
 @pytest.fixture
 async def market(database: ScratchDatabase, stand_in: StandIn) -> AsyncIterator[Door]:
     """The app of a marketplace that takes cards, on a fresh database."""
-    app = create_app(None, card_settings(database.service_url, stand_in.address))
-    async with client_of(app) as client:
-        yield Door(app, client, database)
-    await app.close()
+    settings = card_settings(database.service_url, stand_in.address)
+    async with opened(Door, database, settings) as made:
+        yield made
 
 
 def card_settings(url: str, stripe_address: str, **more: Any) -> Settings:
@@ -167,17 +186,6 @@ def card_settings(url: str, stripe_address: str, **more: Any) -> Settings:
         **more,
     }
     return Settings(**chosen)
-
-
-def signed(
-    event: Any, secrets: Sequence[str] = (staged.SECRET,), at: int | None = None
-) -> dict[str, Any]:
-    """Return body and headers of an event as the card company posts it, signed by its library."""
-    body = json.dumps(event, indent=2, ensure_ascii=False)
-    sign = stripe.WebhookSignature.generate_signature_header
-    first, *others = (sign(body, secret, at) for secret in secrets)
-    marks = [first, *(header.partition(",")[2] for header in others)]
-    return {"content": body.encode(), "headers": {"stripe-signature": ",".join(marks)}}
 
 
 class Till(Door):
@@ -210,10 +218,9 @@ class Till(Door):
 @contextlib.asynccontextmanager
 async def till_of(database: ScratchDatabase, **more: Any) -> AsyncIterator[Till]:
     """A till with settings of its own."""
-    app = create_app(None, card_settings(database.service_url, "http://127.0.0.1:1", **more))
-    async with client_of(app) as client:
-        yield Till(app, client, database)
-    await app.close()
+    settings = card_settings(database.service_url, "http://127.0.0.1:1", **more)
+    async with opened(Till, database, settings) as made:
+        yield made
 
 
 @pytest.fixture
@@ -280,10 +287,8 @@ async def shop_of(database: ScratchDatabase, **more: Any) -> AsyncIterator[Shop]
         "worker_interval_ms": 3_600_000,
         **more,
     }
-    app = create_app(None, Settings(**chosen))
-    async with client_of(app) as client:
-        yield Shop(app, client, database)
-    await app.close()
+    async with opened(Shop, database, Settings(**chosen)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -51,6 +51,16 @@ class Ledger:
         return answer
 
 
+class Clock:
+    """Stands still until a test lets time pass."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class Log:
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -108,17 +118,18 @@ async def test_what_the_database_does_answer_is_passed_on(spool: Spool) -> None:
 async def test_while_it_is_away_one_of_many_tries_and_the_others_do_not_wait(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(durable, "TRY_AGAIN_SECONDS", 0.2)
+    clock = Clock()
+    monkeypatch.setattr(durable, "time", clock)
     ledger, log = Ledger(away("claim_purchase")), Log()
     door = DurableLedger(ledger, spool, log)  # type: ignore[arg-type]
     for number in range(10):
         assert await door.claim({"tx_id": str(number)}) is None
     assert len(ledger.asked) == 1
-    await asyncio.sleep(0.25)
+    clock.now += durable.TRY_AGAIN_SECONDS
     await asyncio.gather(*(door.claim({"tx_id": "x"}) for _ in range(10)))
     assert len(ledger.asked) == 2
     ledger.answer = {"status": "done"}
-    await asyncio.sleep(0.25)
+    clock.now += durable.TRY_AGAIN_SECONDS
     assert await door.claim({"tx_id": "y"}) == {"status": "done"}
     assert log.events == ["database_away", "database_back"]
 

@@ -11,6 +11,7 @@ from bursar.http import function_metrics
 from bursar.http.conftest import Shop, shop_of
 from bursar.http.function_metrics import CALLS_MAX, PART, FunctionMetrics
 from tests.app_store import CLAIM, Sold
+from tests.patience import until
 
 
 class Recorder:
@@ -125,7 +126,7 @@ async def test_what_has_to_be_let_go_is_said(monkeypatch: pytest.MonkeyPatch) ->
     metrics.start(recorder)
     for number in range(15):
         metrics.count("claim", number, 0.01, None)
-    await asyncio.sleep(0.1)
+    await until(lambda: bool(said.lines))
     await metrics.stop(recorder)
     assert said.lines == [
         ("calls_not_recorded", {"calls": 5}),

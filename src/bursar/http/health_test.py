@@ -1,10 +1,16 @@
 import time
 
+import pytest
+
+from bursar.http import health
 from bursar.http.conftest import Door
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import AGE_SECONDS, PATIENCE_SECONDS
 
 
-async def test_health_names_database_version_and_mode(door: Door) -> None:
+async def test_health_names_database_version_and_mode(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "KEEP_SECONDS", AGE_SECONDS)
     answer = await door.client.get("/health")
     body = answer.json()
     assert (answer.status_code, body["status"], body["degraded"]) == (200, "ok", False)
@@ -32,8 +38,11 @@ async def test_health_asks_nobody_for_a_token_and_hides_the_address(door: Door) 
     assert "postgresql" not in answer.text
 
 
-async def test_health_is_quick_when_the_database_is_stuck(door: Door) -> None:
+async def test_health_is_quick_when_the_database_is_stuck(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await door.client.get("/health")
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 0.5)
     holder = door.database.connect(autocommit=False)
     holder.execute("LOCK TABLE bursar.gate IN ACCESS EXCLUSIVE MODE")
     time.sleep(0.3)

@@ -26,6 +26,7 @@ class LateLedger:
         self._url = url
         self._lock = asyncio.Lock()
         self._failed_at = -RETRY_SECONDS
+        self._closed = False
 
     @property
     def statistics(self) -> Any:
@@ -44,15 +45,18 @@ class LateLedger:
 
     async def open(self) -> None:
         """Open the engine if it is not. The database may be away; then a later call tries again."""
+        self._closed = False
         with contextlib.suppress(ProblemError):
             await self._ready()
 
     async def close(self) -> None:
-        """Close the engine if it was opened here."""
-        ledger = self._ledger
-        if ledger is not None and self._owned:
-            self._ledger = None
-            await ledger.close()
+        """Close the engine if it was opened here; whoever asks later does not open another."""
+        self._closed = True
+        async with self._lock:  # One that is being opened is waited for, and closed too.
+            ledger = self._ledger
+            if ledger is not None and self._owned:
+                self._ledger = None
+                await ledger.close()
 
     async def call(self, verb: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one request; 503 while the database cannot be reached."""
@@ -74,7 +78,7 @@ class LateLedger:
     async def _ready(self) -> Ledger:
         async with self._lock:
             if self._ledger is None:
-                if time.monotonic() - self._failed_at < RETRY_SECONDS:
+                if self._closed or time.monotonic() - self._failed_at < RETRY_SECONDS:
                     raise _unavailable()
                 try:
                     self._ledger = await Engine.open(self._url, self._settings)

@@ -1,6 +1,5 @@
 """Purchases by card, with the local card company behind the door."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,11 +7,12 @@ import httpx
 import pytest
 
 from bursar.db.scratch import ScratchDatabase
-from bursar.http.app import create_app
-from bursar.http.conftest import Door, card_settings, client_of, pay
+from bursar.http.conftest import Door, card_settings, opened, pay
+from bursar.marketplace.card_company import CardSession
 from bursar.stand_ins.stripe.process import StandIn
 from tests import stand_in as staged
 from tests.market import lead, leads
+from tests.patience import AGE_SECONDS
 
 PURCHASE, TOP_UP = "/api/marketplace/purchase", "/api/marketplace/top-up"
 # Both tries of a call are refused, fail or hang.
@@ -155,28 +155,23 @@ async def test_a_session_that_may_exist_is_asked_for_again_with_the_same_key(
 
 
 async def test_after_a_timeout_the_same_key_finds_the_session_that_was_made(
-    database: ScratchDatabase, stand_in: StandIn
+    market: Door, database: ScratchDatabase, stand_in: StandIn
 ) -> None:
+    _, me = market.user()
+    one = lead(database.connect(), 60)
+    order = {"hang_calls": TRIES, "hang_seconds": AGE_SECONDS, "after_effect": True}
+    stand_in.ask("POST", "/_faults", order)
     settings = card_settings(database.service_url, stand_in.address, stripe_timeout_ms=300)
-    app = create_app(None, settings)
-    async with client_of(app) as client:
-        market = Door(app, client, database)
-        _, me = market.user()
-        one = lead(database.connect(), 60)
-        order = {"hang_calls": TRIES, "hang_seconds": 1, "after_effect": True}
-        stand_in.ask("POST", "/_faults", order)
+    async with opened(Door, database, settings) as impatient:
+        answer = await buy(impatient, me, [one])
 
-        answer = await buy(market, me, [one])
-
-        assert (answer.status_code, answer.json()["code"]) == (503, "CARD_UNAVAILABLE")
-        assert states(database) == ["reserved", "pending"]
-        stand_in.ask("DELETE", "/_faults")
-        key = answer.json()["details"]["key"]
-        again = await buy(market, me, [one], key)
-        assert again.status_code == 200, again.text
-        await pay(market, stand_in, again.json()["sessionId"])
-        assert states(database) == ["sold", "completed"]
-    await app.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "CARD_UNAVAILABLE")
+    assert states(database) == ["reserved", "pending"]
+    stand_in.ask("DELETE", "/_faults")
+    again = await buy(market, me, [one], answer.json()["details"]["key"])
+    assert again.status_code == 200, again.text
+    await pay(market, stand_in, again.json()["sessionId"])
+    assert states(database) == ["sold", "completed"]
 
 
 @pytest.mark.parametrize(
@@ -187,18 +182,24 @@ async def test_after_a_timeout_the_same_key_finds_the_session_that_was_made(
     ],
 )
 async def test_a_session_that_cannot_be_noted_now_is_found_by_the_same_key(
-    market: Door, stand_in: StandIn, obstacle: str, code: str
+    market: Door, stand_in: StandIn, obstacle: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, me = market.user()
     one = lead(market.database.connect(), 60)
-    stand_in.ask("POST", "/_faults", {"hang_calls": 1, "hang_seconds": 1})
-    buying = asyncio.create_task(buy(market, me, [one], "k"))
-    while states(market.database) != ["reserved", "pending"]:
-        await asyncio.sleep(0.01)
     other = market.database.connect(autocommit=code == "DEGRADED")
-    other.execute(obstacle.encode())
+    company = market.app._company
+    assert company is not None
+    open_session = company.open_session
 
-    answer = await buying
+    async def open_and_obstruct(*arguments: Any, **named: Any) -> CardSession:
+        made = await open_session(*arguments, **named)
+        assert states(market.database) == ["reserved", "pending"]
+        other.execute(obstacle.encode())
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(company, "open_session", open_and_obstruct)
+        answer = await buy(market, me, [one], "k")
 
     assert (answer.status_code, answer.json()["code"]) == (503, code)
     other.execute(b"UPDATE bursar.gate SET degraded = false")
@@ -208,15 +209,13 @@ async def test_a_session_that_cannot_be_noted_now_is_found_by_the_same_key(
 
 
 async def test_a_card_company_that_cannot_be_reached_is_503(database: ScratchDatabase) -> None:
-    app = create_app(None, card_settings(database.service_url, "http://127.0.0.1:1"))
-    async with client_of(app) as client:
-        market = Door(app, client, database)
+    settings = card_settings(database.service_url, "http://127.0.0.1:1")
+    async with opened(Door, database, settings) as market:
         _, me = market.user()
         answer = await buy(market, me, [lead(database.connect(), 60)])
         assert (answer.status_code, answer.json()["code"]) == (503, "CARD_UNAVAILABLE")
         assert answer.json()["details"]["retriable"] is True
         assert "127.0.0.1" not in answer.text
-    await app.close()
 
 
 async def test_without_a_key_there_are_no_cards_and_credits_go_on(door: Door) -> None:
@@ -244,12 +243,9 @@ async def test_where_the_buyer_returns_to_is_a_setting(
         checkout_cancel_url="https://shop.example/cart",
         checkout_minutes=120,
     )
-    app = create_app(None, settings)
-    async with client_of(app) as client:
-        market = Door(app, client, database)
+    async with opened(Door, database, settings) as market:
         _, me = market.user()
         receipt = (await buy(market, me, [lead(database.connect(), 60)])).json()
-    await app.close()
     with staged.stock_client(stand_in.address) as stock:
         session = stock.v1.checkout.sessions.retrieve(receipt["sessionId"])
     assert session.success_url == "https://shop.example/paid"

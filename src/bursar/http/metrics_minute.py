@@ -54,6 +54,7 @@ class MinuteMetrics:
         self._rows: dict[tuple[int, str, str], _Row] = {}
         self._process = f"{socket.gethostname()[:40]}:{os.getpid()}"
         self._task: asyncio.Task[None] | None = None
+        self._sending = asyncio.Lock()
         self.dropped = 0
 
     def count(
@@ -105,6 +106,10 @@ class MinuteMetrics:
 
         Where nothing was counted nothing is sent, unless it is to `beat`.
         """
+        async with self._sending:  # What another flush is sending has arrived before this answers.
+            return await self._send(ledger, beat=beat)
+
+    async def _send(self, ledger: Ledger, *, beat: bool) -> bool:
         rows, self._rows = self._rows, {}
         if not rows and not beat:
             return True

@@ -1,3 +1,4 @@
+import asyncio
 import time
 
 import pytest
@@ -14,11 +15,16 @@ class Recorder:
     def __init__(self) -> None:
         self.bodies: list[str] = []
         self.broken = False
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
 
     async def read(self, function: str, *arguments: str | int | None) -> None:
         if self.broken:
             raise OSError("gone")
         assert function == "record_minutes"
+        self.begun.set()
+        await self.go_on.wait()
         self.bodies.append(str(arguments[0]))
 
 
@@ -104,6 +110,21 @@ async def test_what_could_not_be_flushed_is_sent_with_the_next() -> None:
     assert '"requests":2' in recorder.bodies[0]
     assert '"duration_ms_sum":6.0' in recorder.bodies[0]
     assert '"duration_ms_max":4.0' in recorder.bodies[0]
+
+
+async def test_a_flush_answers_when_what_another_sends_has_arrived_too() -> None:
+    minutes, recorder = MinuteMetrics(), Recorder()
+    recorder.go_on.clear()
+    minutes.count("grant", "done", 0.002)
+    other = asyncio.create_task(minutes.flush(recorder))  # type: ignore[arg-type]
+    await recorder.begun.wait()
+    flush = asyncio.create_task(minutes.flush(recorder))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert not flush.done()
+    recorder.go_on.set()
+    assert await flush
+    assert len(recorder.bodies) == 1
+    assert await other
 
 
 def test_a_duration_is_counted_in_its_own_bucket_only() -> None:

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from bursar.db.scratch import ScratchDatabase
 from bursar.http.auth import mint
 from bursar.http.conftest import SECRET
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 PROGRAM = """
 from bursar.http.serve import serve
@@ -50,8 +52,9 @@ def test_a_real_server_answers_and_ends_cleanly(
     address, process = server
     headers = {"authorization": f"Bearer {mint('service_role', None, SECRET, 60)}"}
     body = {"owner_id": str(uuid.uuid4()), "asset": "credit", "amount": 5}
-    with httpx.Client(base_url=address) as client:
-        assert client.get("/health").json()["status"] == "ok"
+    with httpx.Client(base_url=address, timeout=PATIENCE_SECONDS) as client:
+        # A database that is slow to answer is not well for two seconds.
+        wait_until(lambda: client.get("/health").json()["status"] == "ok")
         answer = client.post("/v1/grants", json=body, headers=headers)
         assert answer.status_code == 201
         assert "server" not in answer.headers
@@ -76,6 +79,12 @@ def test_those_who_listen_or_wait_do_not_keep_it_from_ending(
     service = {"authorization": f"Bearer {mint('service_role', None, SECRET, 60)}"}
     me = {"authorization": f"Bearer {mint('authenticated', user, SECRET, 60)}"}
     grant = {"owner_id": user, "asset": "generation_credit", "amount": 1}
+    sent = threading.Event()
+
+    def note(event: str, _: object) -> None:
+        if event == "http11.send_request_body.complete":
+            sent.set()
+
     with httpx.Client(base_url=address, timeout=30) as client:
         assert client.post("/v1/grants", json=grant, headers=service).status_code == 201
         submitted = client.post(
@@ -89,8 +98,12 @@ def test_those_who_listen_or_wait_do_not_keep_it_from_ending(
             pieces = listening.iter_text()
             while "event: state" not in next(pieces):
                 pass
-            waiting = pool.submit(client.get, f"{job}?wait=20", headers=me)
-            time.sleep(0.5)
+            trace = {"trace": note}
+            waiting = pool.submit(client.get, f"{job}?wait=20", headers=me, extensions=trace)
+            assert sent.wait(PATIENCE_SECONDS)
+            # Somebody who came later was answered, so whoever waits is being served.
+            later = httpx.get(f"{address}/health", timeout=PATIENCE_SECONDS)
+            assert later.status_code in (200, 503)
             process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             assert "".join(pieces) == ""

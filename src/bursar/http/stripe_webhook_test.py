@@ -9,10 +9,11 @@ import pytest
 
 from bursar.db.scratch import ScratchDatabase
 from bursar.errors import Fault, OutcomeUnknown
-from bursar.http.conftest import WEBHOOK, Till, Told, app_of, client_of, signed, till_of
+from bursar.http.conftest import WEBHOOK, Till, Told, app_of, client_of, till_of
 from bursar.http.stripe_webhook import BODY_BYTES_MAX
 from tests import stand_in as staged
 from tests.market import Payment, new_id
+from tests.stand_in import signed
 
 NEW, OLD, FOREIGN = "whsec_of_today", "whsec_of_yesterday", "whsec_of_somebody_else"
 DAY = 86_400

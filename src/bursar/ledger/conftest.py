@@ -3,10 +3,11 @@
 So the engine is tested for what it does itself, also where a real verb would never fail that way.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 
 from bursar.db.scratch import ScratchDatabase
@@ -84,3 +85,15 @@ async def open_engine(stand_in: ScratchDatabase) -> AsyncIterator[OpenEngine]:
     yield open_one
     for engine in opened:
         await engine.close()
+
+
+@pytest.fixture
+def holder(open_engine: OpenEngine, stand_in: ScratchDatabase) -> Iterator[psycopg.Connection]:
+    """A session that keeps every batch on its way until it rolls back, before engines are closed.
+
+    What has come about may be read meanwhile.
+    """
+    session = stand_in.connect(autocommit=False)
+    session.execute("LOCK TABLE bursar.effect IN SHARE MODE")
+    yield session
+    session.rollback()

@@ -2,6 +2,7 @@ import asyncio
 import random
 from typing import Any
 
+import psycopg
 import pytest
 
 from bursar.db.scratch import ScratchDatabase
@@ -9,6 +10,10 @@ from bursar.errors import Fault, Refused
 from bursar.ledger.conftest import OpenEngine
 from bursar.ledger.engine import Engine
 from bursar.settings import Settings
+from tests.patience import until
+
+# Whoever waits for a lock does so until the test lets it go.
+PATIENT = {"lock_timeout_ms": 600_000, "statement_timeout_ms": 600_000}
 
 
 def purchase(owner_id: str = "ada", amount: int = 1, **more: Any) -> dict[str, Any]:
@@ -20,6 +25,11 @@ def effects(database: ScratchDatabase) -> int:
     assert row is not None
     count: int = row[0]
     return count
+
+
+async def on_its_way(engine: Engine) -> None:
+    """Return once the only lane has sent its first batch."""
+    await until(lambda: engine._lanes[0].wire.round_trips == 1)
 
 
 async def test_a_lone_request_is_one_round_trip_and_a_batch_of_one(open_engine: OpenEngine) -> None:
@@ -88,10 +98,12 @@ async def test_the_requests_of_one_payer_are_carried_out_in_order(
     assert [row[0] for row in rows] == list(range(1, 41))
 
 
-async def test_a_full_line_answers_busy_at_once(open_engine: OpenEngine) -> None:
-    engine = await open_engine(lanes=1, queue_size_max=10)
-    slow = asyncio.create_task(engine.call("spend", purchase(sleep=1)))
-    await asyncio.sleep(0.05)
+async def test_a_full_line_answers_busy_at_once(
+    open_engine: OpenEngine, holder: psycopg.Connection
+) -> None:
+    engine = await open_engine(lanes=1, queue_size_max=10, **PATIENT)
+    slow = asyncio.create_task(engine.call("spend", purchase()))
+    await on_its_way(engine)
     waiting = [asyncio.create_task(engine.call("spend", purchase(amount=n))) for n in range(1, 11)]
     await asyncio.sleep(0)
     refused = await engine.call("spend", purchase())
@@ -99,35 +111,38 @@ async def test_a_full_line_answers_busy_at_once(open_engine: OpenEngine) -> None
     assert (refused["status"], refused["code"]) == ("refused", "BUSY")
     assert refused["message"].startswith("BUSY: ")
     assert refused["details"] == {"retry_after_seconds": 1}
+    holder.rollback()
     assert (await slow)["status"] == "done"
     assert {outcome["status"] for outcome in await asyncio.gather(*waiting)} == {"done"}
 
 
 async def test_who_waits_too_long_is_told_busy_and_never_sent(
-    open_engine: OpenEngine, stand_in: ScratchDatabase
+    open_engine: OpenEngine, stand_in: ScratchDatabase, holder: psycopg.Connection
 ) -> None:
-    engine = await open_engine(lanes=1, request_timeout_ms=150)
-    slow = asyncio.create_task(engine.call("spend", purchase(sleep=2)))
-    await asyncio.sleep(0.05)
+    engine = await open_engine(lanes=1, request_timeout_ms=150, **PATIENT)
+    slow = asyncio.create_task(engine.call("spend", purchase()))
+    await on_its_way(engine)
     late = await engine.call("spend", purchase())
     assert not slow.done()
     assert late["code"] == "BUSY"
+    holder.rollback()
     await slow
     await asyncio.sleep(0.05)
     assert effects(stand_in) == 1
 
 
 async def test_a_cancelled_caller_loses_only_its_own_answer(
-    open_engine: OpenEngine, stand_in: ScratchDatabase
+    open_engine: OpenEngine, stand_in: ScratchDatabase, holder: psycopg.Connection
 ) -> None:
-    engine = await open_engine(lanes=1)
-    sent = asyncio.create_task(engine.call("spend", purchase(sleep=0.2)))
-    await asyncio.sleep(0.05)
+    engine = await open_engine(lanes=1, **PATIENT)
+    sent = asyncio.create_task(engine.call("spend", purchase()))
+    await on_its_way(engine)
     unsent = asyncio.create_task(engine.call("spend", purchase()))
     other = asyncio.create_task(engine.call("spend", purchase("bob", 7)))
     await asyncio.sleep(0)
     sent.cancel()
     unsent.cancel()
+    holder.rollback()
     assert (await other)["echo"] == 7
     with pytest.raises(asyncio.CancelledError):
         await sent
@@ -139,16 +154,19 @@ async def test_a_cancelled_caller_loses_only_its_own_answer(
 
 
 async def test_close_finishes_what_is_on_its_way_and_turns_the_rest_away(
-    open_engine: OpenEngine, stand_in: ScratchDatabase
+    open_engine: OpenEngine, stand_in: ScratchDatabase, holder: psycopg.Connection
 ) -> None:
-    engine = await open_engine(lanes=1)
-    sent = asyncio.create_task(engine.call("spend", purchase(sleep=0.2)))
-    await asyncio.sleep(0.05)
+    engine = await open_engine(lanes=1, **PATIENT)
+    sent = asyncio.create_task(engine.call("spend", purchase()))
+    await on_its_way(engine)
     waiting = asyncio.create_task(engine.call("spend", purchase()))
     await asyncio.sleep(0)
-    await engine.close()
-    assert (await sent)["status"] == "done"
+    closing = asyncio.create_task(engine.close())
     assert (await waiting)["code"] == "BUSY"
+    assert not sent.done()
+    holder.rollback()
+    await closing
+    assert (await sent)["status"] == "done"
     assert (await engine.call("spend", purchase()))["code"] == "BUSY"
     assert effects(stand_in) == 1
 

@@ -10,6 +10,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.ledger_in_sql import Ledger, code, done
+from tests.patience import PATIENCE_SECONDS
 from tests.store import digest, reward
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
@@ -98,7 +99,7 @@ def test_who_closes_the_gate_waits_for_the_writers_inside(ledger: Ledger) -> Non
             thread.start()
             assert not shut.wait(0.4)
             writer.commit()
-            assert shut.wait(5)
+            assert shut.wait(PATIENCE_SECONDS)
             thread.join()
         assert code(ledger.one("spend", owner_id=owner, asset="credit", amount=1)) == "DEGRADED"
     finally:

@@ -3,14 +3,15 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bursar.db.scratch import ScratchDatabase
 from bursar.errors import Fault, OutcomeUnknown
 from bursar.ledger.conftest import OpenEngine
-from bursar.ledger.engine_test import effects, purchase
-from tests.patience import PATIENCE_SECONDS
+from bursar.ledger.engine_test import PATIENT, effects, on_its_way, purchase
+from tests.patience import PATIENCE_SECONDS, until
 
 
 def kill_lanes(database: ScratchDatabase) -> int:
@@ -22,15 +23,14 @@ def kill_lanes(database: ScratchDatabase) -> int:
 
 
 async def test_a_connection_killed_in_a_batch_is_tried_again_with_the_same_key(
-    open_engine: OpenEngine, stand_in: ScratchDatabase
+    open_engine: OpenEngine, stand_in: ScratchDatabase, holder: psycopg.Connection
 ) -> None:
-    engine = await open_engine(lanes=1)
+    engine = await open_engine(lanes=1, **PATIENT)
     tasks = [
-        asyncio.create_task(engine.call("spend", purchase(f"owner {n}", n, sleep=0.02)))
-        for n in range(1, 11)
+        asyncio.create_task(engine.call("spend", purchase(f"owner {n}", n))) for n in range(1, 11)
     ]
-    await asyncio.sleep(0.1)
-    assert kill_lanes(stand_in) == 1
+    await until(lambda: kill_lanes(stand_in) == 1)
+    holder.rollback()
     outcomes = await asyncio.gather(*tasks)
     assert [outcome["echo"] for outcome in outcomes] == list(range(1, 11))
     assert effects(stand_in) == 10
@@ -156,12 +156,12 @@ async def gate(stand_in: ScratchDatabase) -> AsyncIterator[tuple[Gate, str]]:
 
 
 async def test_a_server_gone_for_good_is_an_unknown_outcome_within_the_budget(
-    open_engine: OpenEngine, gate: tuple[Gate, str]
+    open_engine: OpenEngine, gate: tuple[Gate, str], holder: psycopg.Connection
 ) -> None:
     relay, url = gate
-    engine = await open_engine(url, lanes=1, retry_attempts=3, retry_backoff_ms=20)
-    sent = asyncio.create_task(engine.call("spend", purchase(key="k1", sleep=5)))
-    await asyncio.sleep(0.1)
+    engine = await open_engine(url, lanes=1, retry_attempts=3, retry_backoff_ms=20, **PATIENT)
+    sent = asyncio.create_task(engine.call("spend", purchase(key="k1")))
+    await on_its_way(engine)
     unsent = asyncio.create_task(engine.call("spend", purchase(key="k2")))
     await asyncio.sleep(0)
     relay.open = False
@@ -173,6 +173,7 @@ async def test_a_server_gone_for_good_is_an_unknown_outcome_within_the_budget(
     assert (await unsent)["code"] == "BUSY"
     assert time.perf_counter() - started < PATIENCE_SECONDS
     relay.open = True
+    holder.rollback()
     assert (await engine.call("spend", purchase(key="k2")))["replayed"] is False
 
 

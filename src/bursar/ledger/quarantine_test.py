@@ -2,11 +2,15 @@ import asyncio
 import time
 
 import psycopg
+import pytest
 
 from bursar.db.scratch import ScratchDatabase
+from bursar.ledger import quarantine
 from bursar.ledger.conftest import OpenEngine
 from bursar.ledger.engine_test import effects, purchase
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import AGE_SECONDS, PATIENCE_SECONDS, until
+
+AGE_MS = int(AGE_SECONDS * 1000)
 
 
 def hold_purse(database: ScratchDatabase, owner_id: str) -> psycopg.Connection:
@@ -17,10 +21,16 @@ def hold_purse(database: ScratchDatabase, owner_id: str) -> psycopg.Connection:
     return session
 
 
+def lose_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have those who wait for a busy wallet find that they have waited long enough."""
+    now = quarantine._now
+    monkeypatch.setattr(quarantine, "_now", lambda: now() + 2 * AGE_SECONDS)
+
+
 async def test_a_busy_wallet_delays_only_its_own_requests(
-    open_engine: OpenEngine, stand_in: ScratchDatabase
+    open_engine: OpenEngine, stand_in: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = await open_engine(busy_timeout_ms=5000)
+    engine = await open_engine(busy_timeout_ms=AGE_MS)
     hold_purse(stand_in, "ada")
     busy = []
     for n in range(1, 61):
@@ -29,6 +39,7 @@ async def test_a_busy_wallet_delays_only_its_own_requests(
     # Only the very first one made others wait for ada's lock.
     assert not any(task.done() for task in busy)
     assert engine.busy_payers == 1
+    lose_patience(monkeypatch)
     started = time.perf_counter()
     assert {outcome["code"] for outcome in await asyncio.gather(*busy)} == {"BUSY"}
     assert time.perf_counter() - started < PATIENCE_SECONDS
@@ -39,14 +50,13 @@ async def test_a_busy_wallet_delays_only_its_own_requests(
 async def test_a_wallet_let_go_in_time_is_served_without_the_caller_noticing(
     open_engine: OpenEngine, stand_in: ScratchDatabase
 ) -> None:
-    engine = await open_engine(busy_timeout_ms=5000)
+    engine = await open_engine(busy_timeout_ms=AGE_MS)
     session = hold_purse(stand_in, "ada")
     tasks = [asyncio.create_task(engine.call("spend", purchase("ada", n))) for n in range(1, 11)]
-    await asyncio.sleep(0.2)
+    await until(lambda: engine.statistics.busy_seen > 0)
     session.rollback()
-    outcomes = await asyncio.wait_for(asyncio.gather(*tasks), 2)
+    outcomes = await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_SECONDS)
     assert [outcome["echo"] for outcome in outcomes] == list(range(1, 11))
-    assert engine.statistics.busy_seen > 0
     assert engine.statistics.busy_answered == 0
     assert engine.busy_payers == 0
 
@@ -64,16 +74,17 @@ async def test_the_free_wallets_of_a_batch_are_answered_while_the_busy_one_is_tr
 
 
 async def test_no_more_wait_for_busy_wallets_than_their_share_of_the_line(
-    open_engine: OpenEngine, stand_in: ScratchDatabase
+    open_engine: OpenEngine, stand_in: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = await open_engine(busy_timeout_ms=500, queue_size_max=40)
+    engine = await open_engine(busy_timeout_ms=AGE_MS, queue_size_max=40)
     hold_purse(stand_in, "ada")
     first = asyncio.create_task(engine.call("spend", purchase("ada")))
-    await asyncio.sleep(0.1)
+    await until(lambda: engine.busy_payers == 1)
     rest = [asyncio.create_task(engine.call("spend", purchase("ada"))) for _ in range(30)]
-    await asyncio.sleep(0.05)
-    assert sum(task.done() for task in rest) == 21
+    await until(lambda: sum(task.done() for task in rest) >= 21)
     assert (await engine.call("spend", purchase("bob")))["status"] == "done"
+    assert sum(task.done() for task in rest) == 21
+    lose_patience(monkeypatch)
     outcomes = await asyncio.gather(first, *rest)
     assert {outcome["code"] for outcome in outcomes} == {"BUSY"}
 
@@ -81,9 +92,9 @@ async def test_no_more_wait_for_busy_wallets_than_their_share_of_the_line(
 async def test_close_answers_those_who_wait_for_a_busy_wallet(
     open_engine: OpenEngine, stand_in: ScratchDatabase
 ) -> None:
-    engine = await open_engine(busy_timeout_ms=60_000)
+    engine = await open_engine(busy_timeout_ms=AGE_MS)
     hold_purse(stand_in, "ada")
     tasks = [asyncio.create_task(engine.call("spend", purchase("ada"))) for _ in range(3)]
-    await asyncio.sleep(0.2)
-    await asyncio.wait_for(engine.close(), 2)
+    await until(lambda: engine.busy_payers == 1)
+    await asyncio.wait_for(engine.close(), PATIENCE_SECONDS)
     assert {(await task)["code"] for task in tasks} == {"BUSY"}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,7 +41,6 @@ def settings(stand_in: StandIn) -> Settings:
     return Settings(
         stripe_api_key=staged.KEY,
         stripe_api_base=stand_in.address,
-        stripe_timeout_ms=500,
         worker_interval_ms=50,
     )
 
@@ -138,16 +138,17 @@ async def test_a_refund_whose_answer_was_lost_is_not_given_twice(
     shop: Shop, stand_in: StandIn, company: CardCompany, said: Said
 ) -> None:
     intent = await shop.owe(stand_in, company)
-    order = {"hang_calls": TRIES, "hang_seconds": 2, "after_effect": True}
+    order = {"hang_calls": TRIES, "hang_seconds": AGE_SECONDS, "after_effect": True}
     stand_in.ask("POST", "/_faults", order)
-    worker = worker_of(shop.settings, company, said)
-    await worker.work(shop.engine)
+    hasty = CardCompany(replace(shop.settings, stripe_timeout_ms=500))
+    await worker_of(shop.settings, hasty, said).work(shop.engine)
+    await hasty.close()
     assert shop.refund()[0] == "owed"
     assert given_back(stand_in, intent) == 60
 
     stand_in.ask("DELETE", "/_faults")
     shop.make_due()
-    await worker.work(shop.engine)
+    await worker_of(shop.settings, company, said).work(shop.engine)
 
     assert shop.refund()[0] == "issued"
     assert given_back(stand_in, intent) == 60

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from bursar.db.embedded import Cluster
 from bursar.db.scratch import ScratchDatabase, scratch_database
 from tests.ledger_in_sql import Ledger
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 USER = "5f0c2c1e-6c0a-4b1f-9a53-3d9f7f0c9d11"
 
@@ -148,15 +148,13 @@ def test_a_session_that_waits_for_a_lock_is_counted(looked: Ledger) -> None:
     assert waits() == 0
     with looked.database.connect().transaction(force_rollback=True) as held:
         held.connection.execute("SELECT pg_advisory_xact_lock(1)")
-        second.execute("SET lock_timeout = '20s'")
+        second.execute("SET lock_timeout = '600s'")
         asking = threading.Thread(
             target=second.execute, args=["SELECT pg_advisory_xact_lock(1)"], daemon=True
         )
         asking.start()
-        deadline = time.monotonic() + 15
-        while waits() != 1:
-            assert time.monotonic() < deadline
-    asking.join(20)
+        wait_until(lambda: waits() == 1)
+    asking.join(PATIENCE_SECONDS)
 
 
 def test_what_waits_is_counted(looked: Ledger) -> None:

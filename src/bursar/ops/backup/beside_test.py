@@ -27,6 +27,7 @@ from bursar.ops.backup.database import read_database
 from bursar.ops.backup.roles import Role, make_roles, missing_roles
 from bursar.ops.backup.session import connected_beside
 from bursar.settings import Settings
+from tests.patience import AGE_SECONDS, wait_until
 from tests.store import balance, grant_all, person
 
 SETTINGS = Settings()
@@ -129,33 +130,31 @@ def test_sessions_are_ended_and_new_ones_find_the_copy(shop: Shop, tmp_path: Pat
         who = person(connection, 10)
         taken = take_backup(shop.url, tmp_path).path
         grant_all(connection, [who], 5)
-    stop, seen = threading.Event(), []
+    stop, seen = threading.Event(), [list[int]() for _ in range(3)]
 
-    def look() -> None:
+    def look(own: list[int]) -> None:
         """A client that connects again whenever it is thrown out, and looks without a pause."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + AGE_SECONDS
         while not stop.is_set() and time.monotonic() < deadline:
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(shop.url) as one:
                 while not stop.is_set():
-                    seen.append(balance(one, who))
+                    own.append(balance(one, who))
 
-    lookers = [threading.Thread(target=look) for _ in range(3)]
+    lookers = [threading.Thread(target=look, args=(own,)) for own in seen]
     for looker in lookers:
         looker.start()
     try:
+        wait_until(lambda: all(seen))
         restore(prepare(taken, shop.url), shop.url, SETTINGS)
-        deadline = time.monotonic() + 20
-        while 10 not in seen[-1:] and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: all(own[-1] == 10 for own in seen))
     finally:
         stop.set()
         for looker in lookers:
             looker.join()
 
-    assert seen[0] == 15
-    assert seen[-1] == 10
-    first = seen.index(10)
-    assert set(seen[first + 3 :]) == {10}, "Somebody saw the old one after the new one."
+    for own in seen:
+        assert set(own) == {10, 15}
+        assert own == sorted(own, reverse=True), "Somebody saw the old one after the new one."
 
 
 def test_into_another_name_changes_nothing_that_is_there(shop: Shop, tmp_path: Path) -> None:

@@ -106,11 +106,12 @@ def test_a_lock_that_is_let_go_in_time_is_no_error(
 def test_a_statement_that_takes_too_long_is_stopped(
     empty_database: ScratchDatabase, tree: Tree
 ) -> None:
-    tree.write("ledger/z.sql", "SELECT pg_sleep(5);")
+    migrate.up(empty_database.url, source=tree.source)
+    tree.write("ledger/z.sql", "SELECT pg_sleep(600);")
 
     with pytest.raises(migrate.SqlFailed, match="statement timeout"):
         migrate.up(
-            empty_database.url, source=tree.source, limits=migrate.Limits(statement_timeout_ms=100)
+            empty_database.url, source=tree.source, limits=migrate.Limits(statement_timeout_ms=1000)
         )
 
 

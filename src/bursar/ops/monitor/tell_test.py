@@ -18,6 +18,7 @@ from bursar.ops.monitor.tell import (
 )
 from tests.bell import TOKEN, Bell
 from tests.ledger_in_sql import Ledger
+from tests.patience import PATIENCE_SECONDS
 
 
 class Reading:
@@ -55,7 +56,7 @@ def report(**states: str) -> Report:
 async def look(reading: Reading, bell: Bell, **states: str) -> tuple[int, str]:
     """Look as a process does that is started each minute."""
     await note_turns(reading, report(**states))
-    webhook = Webhook(bell.address, seconds=2)
+    webhook = Webhook(bell.address, seconds=PATIENCE_SECONDS)
     try:
         return await tell_events(reading, webhook)
     finally:
@@ -120,7 +121,7 @@ async def test_two_who_look_at_once_tell_it_once(
 
 async def post(address: str) -> None:
     require_address(address)
-    webhook = Webhook(address, seconds=1)
+    webhook = Webhook(address, seconds=PATIENCE_SECONDS)
     try:
         await webhook.tell({"alert": "error_rate"})
     finally:

@@ -109,7 +109,7 @@ def test_a_failure_can_stay_under_its_key_as_stripes_do(
 def test_a_key_under_way_is_said_to_be_in_use(company: StandIn) -> None:
     headers = {"authorization": f"Bearer {KEY}", "idempotency-key": str(uuid.uuid4())}
     form = {"payment_intent": "pi_none"}
-    company.ask("POST", "/_faults", {"hang_calls": 1, "hang_seconds": 2})
+    company.ask("POST", "/_faults", {"hang_calls": 1, "hang_seconds": 600})
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{company.address}/v1/refunds", data=form, headers=headers, timeout=0.5)
 

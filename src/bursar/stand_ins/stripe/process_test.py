@@ -115,7 +115,7 @@ def test_it_ends_with_its_parent_however_that_dies(tmp_path: Path) -> None:
 
 def test_sigterm_ends_it_while_a_call_hangs() -> None:
     with stand_in() as company:
-        company.ask("POST", "/_faults", {"hang_calls": 1, "hang_seconds": 60})
+        company.ask("POST", "/_faults", {"hang_calls": 1, "hang_seconds": 600})
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(
                 f"{company.address}/v1/refunds/re_x",
@@ -125,7 +125,7 @@ def test_sigterm_ends_it_while_a_call_hangs() -> None:
         began = time.monotonic()
         company.stop()
 
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < PATIENCE_SECONDS
 
 
 def test_it_goes_on_without_input_unless_it_was_told_to_end_with_it(tmp_path: Path) -> None:
