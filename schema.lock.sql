@@ -716,6 +716,7 @@ DECLARE
     v_lone boolean;           -- a request by itself, which has not tried the straight road yet
     v_at_gate boolean;
     v_missing jsonb;
+    v_timeout text;
     v_detail text;
 BEGIN
     IF jsonb_typeof(p_requests) IS DISTINCT FROM 'array'
@@ -754,7 +755,12 @@ BEGIN
             END IF;
             v_at_gate := false;
             IF v_missing IS NOT NULL THEN
+                v_timeout := current_setting('lock_timeout');
+                IF cardinality(v_all) > 0 THEN
+                    v_detail := set_config('lock_timeout', '1ms', true);
+                END IF;
                 PERFORM bursar.open_wallets(v_missing);
+                v_detail := set_config('lock_timeout', v_timeout, true);
                 v_missing := NULL;
             END IF;
             v_send := CASE WHEN v_window >= jsonb_array_length(v_rest) THEN v_rest
@@ -765,6 +771,7 @@ BEGIN
             WHEN SQLSTATE 'UBX01' THEN
                 GET STACKED DIAGNOSTICS v_detail = PG_EXCEPTION_DETAIL;
                 v_missing := v_detail::jsonb;
+                v_wait := v_wait AND cardinality(v_all) = 0;
                 v_some := '{}';
             WHEN SQLSTATE 'UBX02' THEN
                 v_some := '{}';

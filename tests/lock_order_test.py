@@ -176,6 +176,29 @@ def test_a_wallet_that_a_forgotten_session_is_opening_delays_its_own_grant_only(
     assert done(ledger.one("grant", **grants[7]))["balance"] == 1
 
 
+def test_a_wallet_that_is_missed_behind_a_cut_is_not_waited_for(ledger: Ledger) -> None:
+    funded, missing = ledger.funded(10), str(uuid.uuid4())
+    # The same key twice: what follows is carried out while the first wallet is locked, so whoever
+    # is opening the missing one may be waiting for us.
+    grants: list[dict[str, object]] = [
+        {"owner_id": owner, "asset": "credit", "amount": 1, "key": "k"}
+        for owner in (funded, funded, missing)
+    ]
+    caller = ledger.database.connect("service_role")
+    caller.execute("SET lock_timeout = '10min'")
+    caller.execute(f"SET statement_timeout = '{PATIENCE_SECONDS:.0f}s'")
+
+    with ledger.held_by_somebody("INSERT INTO public.user_credits VALUES (%s, 0)", missing):
+        outcomes = ledger.ask("grant", grants, caller)
+
+    assert [outcome.get("code", "done") for outcome in outcomes] == ["done", "done", "BUSY"]
+    assert [outcome["replayed"] for outcome in outcomes] == [False, True, False]
+    assert caller.execute("SHOW lock_timeout").fetchone() == ("10min",)
+    again = ledger.ask("grant", grants, caller)
+    assert [outcome["replayed"] for outcome in again] == [True, True, False]
+    assert again[2]["balance"] == 1
+
+
 def test_a_gate_that_is_being_closed_makes_writers_wait_for_a_bounded_time(
     ledger: Ledger,
 ) -> None:
