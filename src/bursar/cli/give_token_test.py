@@ -4,6 +4,7 @@ import httpx
 import jwt
 
 from bursar.cli.conftest import Up, run, run_json
+from tests.patience import PATIENCE_SECONDS
 
 USER = "5b1d9c7e-0000-4000-8000-00000000000b"
 SECRET = "nobody else knows this secret, of forty-one"
@@ -14,6 +15,7 @@ def test_a_service_token_is_good_for_the_api(running: Up) -> None:
         f"{running.url}/v1/grants",
         json={"owner_id": USER, "asset": "credit", "amount": 5},
         headers={"Authorization": f"Bearer {running.token()}"},
+        timeout=PATIENCE_SECONDS,
     )
 
     assert answer.status_code == 201, answer.text
@@ -23,11 +25,14 @@ def test_a_user_token_reads_its_own_wallet_and_grants_nothing(running: Up) -> No
     made = run_json("token", "--role", "authenticated", "--sub", USER, "--data", str(running.data))
     headers = {"Authorization": f"Bearer {made['token']}"}
 
-    own = httpx.get(f"{running.url}/v1/wallets/{USER}?asset=credit", headers=headers)
+    own = httpx.get(
+        f"{running.url}/v1/wallets/{USER}?asset=credit", headers=headers, timeout=PATIENCE_SECONDS
+    )
     grant = httpx.post(
         f"{running.url}/v1/grants",
         json={"owner_id": USER, "asset": "credit", "amount": 5},
         headers=headers,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert own.status_code in (200, 404)

@@ -71,15 +71,24 @@ class Database:
 def test_jobs_are_done_from_the_first_start_on_also_past_a_crash(up: Up) -> None:
     up.start()
     address = address_of(up)
+    # While another provider takes the crashed one's place, nobody is there.
+    with psycopg.connect(up.cluster.url(database="bursar")) as admin:
+        admin.execute("UPDATE generation_products SET attempts_max = 9")
 
     with psycopg.connect(up.cluster.url(SERVICE_ROLE, "bursar"), autocommit=True) as connection:
         database = Database(connection)
         drawn = database.ended(database.submit("a fox"))
-        crashed = database.ended(database.submit("a lighthouse [crash x1]"))
+        job_id = database.submit("a lighthouse [crash x1]")
+        crashed = database.ended(job_id)
         refused = database.ended(database.submit("nothing [fail 400]"))
 
     assert (drawn["status"], drawn["content_type"]) == ("completed", "image/png")
-    assert (crashed["status"], crashed["attempts"]) == ("completed", 2)
+    assert crashed["status"] == "completed"
+    assert crashed["attempts"] >= 2
+    # Attempts that met nobody are not in the book of the provider, which outlives the crash.
+    parameters = {"key": job_id}
+    book = httpx.get(f"{address}/_calls", params=parameters, timeout=PATIENCE_SECONDS).json()
+    assert [call["status"] for call in book["data"]] == [None, 200]
     assert (refused["status"], refused["reason"]) == ("refunded", "provider_error")
     assert up.end() == 0
     assert "The local provider ended with code 70" in up.said
@@ -107,8 +116,8 @@ def test_the_service_is_given_what_it_needs_to_talk_to_it(tmp_path: Path) -> Non
         key = {"authorization": f"Bearer {settings.provider_api_key}"}
 
         assert settings.jwt_secret == "kept"
-        assert httpx.get(models, headers=key).status_code == 200
-        assert httpx.get(models).status_code == 401
+        assert httpx.get(models, headers=key, timeout=PATIENCE_SECONDS).status_code == 200
+        assert httpx.get(models, timeout=PATIENCE_SECONDS).status_code == 401
 
 
 def test_one_that_does_not_start_is_said_to(

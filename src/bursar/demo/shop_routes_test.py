@@ -161,7 +161,7 @@ async def test_told_twice_it_is_one_purchase(front: Front) -> None:
 
 
 async def test_a_late_word_comes_later(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shop_routes, "LATE_SECONDS", 0.2)
+    monkeypatch.setattr(shop_routes, "LATE_SECONDS", 1)
 
     sold = await front.sell("late")
 
