@@ -106,6 +106,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
         what = str(report.longrepr).splitlines()[-_TOLD_LINES:]
+        # It is printed for the log of a run.
         print(f"\n{report.nodeid}: {report.when} failed", *what, sep="\n", flush=True)  # noqa: T201
 
 

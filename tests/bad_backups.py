@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bursar.ops.backup.archive import head_digest
 
@@ -47,7 +48,7 @@ def rewrite(path: Path, data: bytes, *, known: bool = False) -> Path:
     return path
 
 
-def edit_manifest(path: Path, edit: Callable[[dict], None]) -> Path:  # type: ignore[type-arg]
+def edit_manifest(path: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
     told = json.loads(manifest_of(path).read_text())
     edit(told)
     manifest_of(path).write_text(json.dumps(told))

@@ -14,7 +14,6 @@ try:
     from playwright.sync_api import Browser, Page
 
     from tests.every_page import EVERY_PAGE, SIGN_IN, Site, opened_site
-    from tests.storefront import chromium
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
@@ -27,12 +26,6 @@ SEEN = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-b
 RUN = """async options => (await axe.run(document, {resultTypes: ['violations'], ...options}))
   .violations.flatMap(({id, impact, nodes}) => nodes.map(node => ({id, impact,
     where: node.target.join(' '), what: node.failureSummary})))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from bursar.demo.visitors import Visitor
 try:
     from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-    from tests.storefront import WATCH, Windows, chromium, settle, tab_to, toast
+    from tests.storefront import WATCH, Windows, settle, tab_to, toast
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
@@ -47,12 +47,6 @@ class Village:
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         cursor = self.database.connect().execute(statement.encode(), values)
         return cursor.fetchall() if cursor.description else []
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

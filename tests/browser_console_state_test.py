@@ -12,7 +12,6 @@ from tests.ledger_in_sql import Ledger
 try:
     from playwright.sync_api import Browser, Page, expect
 
-    from tests.storefront import chromium
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
@@ -20,12 +19,6 @@ except ImportError as error:
 
 SECRET = "a secret that only these tests know, of forty"
 MINUTES = 7 * 1440
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

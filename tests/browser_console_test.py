@@ -21,7 +21,7 @@ try:
     from tests.patience import PATIENCE_SECONDS
     from tests.shop_front import PARTS as SHOP_PARTS
     from tests.shop_front import answered, buy, ware
-    from tests.storefront import chromium, settle, tab_to
+    from tests.storefront import settle, tab_to
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
@@ -92,12 +92,6 @@ class Office:
     def _note(self, kind: str, text: str) -> None:
         if "Content Security Policy" in text or (kind == "error" and SAID_NO not in text):
             self._complaints.append(text)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -22,18 +22,12 @@ try:
 
     from tests import market_front
     from tests.market_front import facts
-    from tests.storefront import button, chromium, settle
+    from tests.storefront import button, settle
     from tests.street import PARTS_OF, Street
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ try:
     from playwright.sync_api import Browser, Page
 
     from tests.every_page import EVERY_PAGE, Site, opened_site
-    from tests.storefront import chromium
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
@@ -44,12 +43,6 @@ WATCH = """() => { window.stops = []; document.addEventListener('focusin', ({tar
 }); }"""
 # What does not come from the page's own marks, as a box that Chromium lets one scroll by keyboard.
 MORE_MAX = 20
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

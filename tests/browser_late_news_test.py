@@ -15,7 +15,6 @@ try:
     from playwright.sync_api import Browser, Page, Route, expect
 
     from tests.late_answers import wait_for
-    from tests.storefront import chromium
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
@@ -24,12 +23,6 @@ except ImportError as error:
 SECRET = "a secret that only these tests know, of forty"
 # The stream ends with its news, and is not opened again while a test lasts.
 ONCE = "retry: 600000\n\n"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

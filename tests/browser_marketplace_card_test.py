@@ -30,17 +30,11 @@ try:
         row,
         to_the_card_company,
     )
-    from tests.storefront import balance, chromium
+    from tests.storefront import balance
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

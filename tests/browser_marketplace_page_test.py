@@ -24,17 +24,11 @@ try:
         refusal,
         row,
     )
-    from tests.storefront import WATCH, balance, chromium, tab_to
+    from tests.storefront import WATCH, balance, tab_to
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ try:
         refusal,
         row,
     )
-    from tests.storefront import balance, chromium, held_back, toast
+    from tests.storefront import balance, held_back, toast
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
@@ -35,12 +35,6 @@ except ImportError as error:
 
 REST = "Take these out and buy the rest"
 CLOCK = "text => new Date(text).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit'})"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

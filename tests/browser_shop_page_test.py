@@ -25,17 +25,11 @@ try:
         ware,
         way,
     )
-    from tests.storefront import WATCH, chromium, tab_to, toast
+    from tests.storefront import WATCH, tab_to, toast
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

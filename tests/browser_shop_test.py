@@ -25,19 +25,13 @@ try:
         ware,
         way,
     )
-    from tests.storefront import chromium, toast
+    from tests.storefront import toast
 except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
 
 DOWN = "The store is down"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from bursar.demo.artists import APPRENTICE, ILLUSTRATOR, NEW_ARTIST
 try:
     from playwright.sync_api import Browser, Route, expect
 
-    from tests.storefront import WATCH, chromium, held_back, tab_to, toast
+    from tests.storefront import WATCH, held_back, tab_to, toast
     from tests.studio_front import (
         PROMPT,
         StudioFront,
@@ -29,12 +29,6 @@ except ImportError as error:
     if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
         raise
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

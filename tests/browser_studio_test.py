@@ -13,7 +13,7 @@ try:
     from playwright.sync_api import Browser, expect
 
     from tests.patience import wait_until
-    from tests.storefront import chromium, toast
+    from tests.storefront import toast
     from tests.studio_front import (
         PROMPT,
         StudioFront,
@@ -33,12 +33,6 @@ except ImportError as error:
 
 # Whether the service's clock has come so far, too.
 IS_OVER = "SELECT max(last_generate_at) + interval '100 s' <= bursar.clock() FROM profiles"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

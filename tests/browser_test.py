@@ -24,7 +24,6 @@ try:
         Windows,
         balance,
         button,
-        chromium,
         settle,
         toast,
     )
@@ -37,12 +36,6 @@ SUCCESS = "Reward purchased successfully"
 INSUFFICIENT = "Insufficient credits to purchase this reward"
 DUPLICATE = "You have already collected this reward"
 OWN = "Cannot purchase your own reward"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import psycopg
@@ -22,6 +22,22 @@ from tests.own_cluster import own_cluster
 from tests.patience import PATIENCE_SECONDS
 from tests.psql import Psql
 from tests.ways import HttpWay, SupabaseWay, Way
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """The browser in which a file's pages are opened."""
+    try:
+        from tests.storefront import chromium
+    except ImportError as error:
+        if os.environ.get("BURSAR_REQUIRE_ALL") == "1":
+            raise
+        pytest.skip(f"there is no browser: {error}")
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

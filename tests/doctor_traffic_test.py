@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 import pytest
@@ -55,7 +56,7 @@ class Traffic:
 
     def start(self) -> None:
         workers: list[Callable[[], None]] = [self._report]
-        workers += [lambda at=at: self._requests(at) for at in range(THREADS)]  # type: ignore[misc]
+        workers += [partial(self._requests, at) for at in range(THREADS)]
         for worker in workers:
             self._threads.append(threading.Thread(target=self._guarded, args=[worker]))
         for thread in self._threads:

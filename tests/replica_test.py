@@ -187,7 +187,7 @@ async def test_nothing_that_writes_or_decides_is_sent_to_the_replica(
         async def close(self) -> None: ...
 
     reader, recorder = Reader(replicated.service_url, Settings()), Recorder()
-    reader._replica = recorder  # type: ignore[assignment]
+    reader._replica = recorder  # type: ignore[assignment]  # it answers as one
     await reader.open()
     owner = str(uuid.uuid4())
     await reader.read("read_wallet", [owner, "credit"])

@@ -121,7 +121,7 @@ def stock_client(address: str, key: str = KEY, retries: int = 0) -> Iterator[str
             key, base_addresses={"api": address}, http_client=http, max_network_retries=retries
         )
     finally:
-        http.close()  # type: ignore[no-untyped-call]
+        http.close()  # type: ignore[no-untyped-call]  # Stripe's
 
 
 def signed(event: Any, secrets: Sequence[str] = (SECRET,), at: int | None = None) -> dict[str, Any]:

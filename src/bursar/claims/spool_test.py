@@ -214,7 +214,7 @@ async def test_a_file_that_was_tidied_before_it_was_held_is_not_written_to(
         if not tidied:
             tidied.append(path)
             path.unlink()
-        hold(file, how)  # type: ignore[arg-type]
+        hold(file, how)  # type: ignore[arg-type]  # whatever it was given
 
     monkeypatch.setattr(fcntl, "flock", hold_late)
     await spool.keep("claim", claim(1))

@@ -162,6 +162,7 @@ def _run_psql(deployment: Deployment, role: str, arguments: list[str]) -> int:
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         command = [str(program), *arguments]
+        # The arguments are the user's own.
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
     finally:
         signal.signal(signal.SIGINT, before)

@@ -199,6 +199,7 @@ class Attempt:
             if loop.time() > deadline:
                 self._log.warning("generation_left", job_id=self._job.job_id, message=said)
                 return
+            # The chance spreads the tries; it hides nothing.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(pause * 2, TELL_PAUSE_SECONDS_MAX)
 
@@ -214,7 +215,7 @@ def backoff_seconds(attempt: int, asked: float | None) -> int:
     """How long to wait after so many attempts, in whole seconds, one at least: longer and longer,
     never at the same moment as others, and never shorter than the provider `asked` for."""
     longest = min(BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 16), BACKOFF_SECONDS_MAX)
-    own = longest * random.uniform(0.5, 1.0)  # noqa: S311
+    own = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads, hides nothing
     return max(1, math.ceil(asked or 0.0), round(own))
 
 

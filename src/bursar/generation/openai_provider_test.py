@@ -91,7 +91,7 @@ def job(**fields: Any) -> Job:
 
 async def ask(server: Scripted, asked: Job | None = None, **settings: str) -> Answer:
     chosen = {"provider_url": f"{server.url}/v1", "provider_api_key": KEY, **settings}
-    provider = OpenAiProvider(Settings(**chosen))  # type: ignore[arg-type]
+    provider = OpenAiProvider(Settings(**chosen))  # type: ignore[arg-type]  # settings by name
     try:
         return await provider.generate(asked or job())
     finally:

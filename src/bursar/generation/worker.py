@@ -126,7 +126,7 @@ class GenerationWorker:
     async def _rest(self) -> None:
         """Wait until there is reason to look again."""
         # Workers that were started together do not go on looking at the same moments.
-        pause = self._pause * random.uniform(0.8, 1.2)  # noqa: S311
+        pause = self._pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads, hides nothing
         try:
             async with asyncio.timeout(pause):
                 await self._wake.wait()

@@ -36,6 +36,7 @@ class Guest:
 
     async def sign_in(self, password: str = PASSWORD, **more: object) -> httpx.Response:
         body = {"username": self.name, "password": password}
+        # Headers and cookies, by name.
         answer = await self.client.post(LOGIN, json=body, **more)  # type: ignore[arg-type]
         self.csrf = answer.json().get("csrf_token", "")
         return answer

@@ -121,7 +121,7 @@ async def test_while_it_is_away_one_of_many_tries_and_the_others_do_not_wait(
     clock = Clock()
     monkeypatch.setattr(durable, "time", clock)
     ledger, log = Ledger(away("claim_purchase")), Log()
-    door = DurableLedger(ledger, spool, log)  # type: ignore[arg-type]
+    door = DurableLedger(ledger, spool, log)  # type: ignore[arg-type]  # what it asks of them
     for number in range(10):
         assert await door.claim({"tx_id": str(number)}) is None
     assert len(ledger.asked) == 1

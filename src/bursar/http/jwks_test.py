@@ -73,7 +73,7 @@ async def test_keys_that_do_not_fit_are_passed_over(provider: Provider) -> None:
         ec_jwk("p384", ec.SECP384R1()),
         {"kty": "RSA", "kid": "broken", "n": "!", "e": 7},
         {"kty": 7},
-        7,  # type: ignore[list-item]
+        7,  # type: ignore[list-item]  # no key at all
     ]
     cache = JwksCache(provider.url)
     for algorithm in ("RS256", "ES256", "HS256"):

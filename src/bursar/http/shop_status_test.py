@@ -126,6 +126,6 @@ async def test_many_who_ask_cost_one_question(monkeypatch: pytest.MonkeyPatch) -
             await asyncio.sleep(0.01)
             return {"message": "m"}
 
-    status = ShopStatus(Ledger(), None)  # type: ignore[arg-type]
+    status = ShopStatus(Ledger(), None)  # type: ignore[arg-type]  # it reads only
     await asyncio.gather(*(status.refresh() for _ in range(50)))
     assert (asked, status.message) == (1, "m")

@@ -98,6 +98,7 @@ class Worker:
     async def _run(self, ledger: Ledger) -> None:
         while True:
             # Processes that were started together do not go on working at the same moments.
+            # The chance spreads the tries; it hides nothing.
             await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311
             await self.work(ledger)
 

@@ -49,7 +49,7 @@ def settings_for(base: str, **more: object) -> Settings:
         "checkout_success_url": "http://127.0.0.1:1/done?session={CHECKOUT_SESSION_ID}",
         "checkout_cancel_url": "http://127.0.0.1:1/back",
     }
-    return Settings(**{**chosen, **more})  # type: ignore[arg-type]
+    return Settings(**{**chosen, **more})  # type: ignore[arg-type]  # settings by name
 
 
 @contextlib.asynccontextmanager

@@ -67,6 +67,7 @@ class CardWire(stripe.HTTPClient):
 
 
 def _fail(sentence: str, *, again: bool) -> NoReturn:
+    # Stripe's library has no types there.
     error = stripe.APIConnectionError(sentence, should_retry=again)  # type: ignore[no-untyped-call]
     raise error from None  # what httpx says names addresses
 

@@ -107,6 +107,7 @@ def test_the_latest_verified_one_is_found_by_what_is_asked_for(tmp_path: Path) -
     put(tmp_path, 0.4, verified=True, kind="schema")
 
     def found(**asked: object) -> Path | None:
+        # What is asked, by name.
         one = latest_verified(tmp_path, database="shop", now=NOW, **asked)  # type: ignore[arg-type]
         return one.path if one else None
 

@@ -181,6 +181,7 @@ class Repair:
                 # A build that was broken off has left a name behind that would pass for the index.
                 if statement.alone:
                     self._clean_up(step)
+                # The chance spreads the tries.
                 time.sleep(random.uniform(0.5, 1.5) * min(0.1 * 2**attempt, 3))  # noqa: S311
 
     def _wait_at_most(self, statement: Statement) -> None:

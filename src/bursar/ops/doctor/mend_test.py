@@ -42,7 +42,7 @@ def carry_out(
         shop.url,
         expected,
         schemas,
-        Choices(**choices),  # type: ignore[arg-type]
+        Choices(**choices),  # type: ignore[arg-type]  # choices by name
         journal=journal.append,
     )
 
