@@ -687,10 +687,10 @@ $_$;
 COMMENT ON FUNCTION bursar.attach_guards(p_asset text, p_store regclass, p_owner_column name, p_balance_column name, p_writers text[]) IS 'Puts the ledger''s triggers on an asset''s store.';
 
 --
--- Name: attempt(text, jsonb, text); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: attempt(text, jsonb, text, integer); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text DEFAULT NULL::text) RETURNS json
+CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text, p_patience integer) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -706,14 +706,12 @@ DECLARE
     v_all json[] := '{}';
     v_rest jsonb := p_requests;
     v_some json[];
-    v_one json;
-    v_wait boolean := true;
-    v_patience integer := 1;  -- how often a lock is waited for, each time for lock_timeout
+    v_patience integer := p_patience;
+    v_wait boolean := p_patience > 0;
     v_tries integer := 0;
     v_window integer := 1000;
     v_send jsonb;
     v_alone boolean := false;
-    v_lone boolean;           -- a request by itself, which has not tried the straight road yet
     v_at_gate boolean;
     v_missing jsonb;
     v_timeout text;
@@ -725,31 +723,11 @@ BEGIN
         RAISE EXCEPTION 'MALFORMED: The argument must be a JSON array of 1 to 1000 requests.'
             USING ERRCODE = 'UB001';
     END IF;
-    -- Whoever calls in another isolation level is told so at the gate.
-    v_lone := jsonb_array_length(p_requests) = 1
-        AND current_setting('transaction_isolation') = 'read committed';
-    IF current_setting('lock_timeout') = '0' THEN
-        -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
-        -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
-        -- be a fresh session that plans everything for the first time while it holds the lock.
-        v_detail := set_config('lock_timeout', '900ms', true);
-        v_patience := CASE WHEN v_lone THEN 4 ELSE 1 END;
-    END IF;
     LOOP
         v_tries := v_tries + 1;
         v_at_gate := true;
         BEGIN
-            -- Inside the block, because what is undone lets go of the gate too. On the straight
-            -- road the gate's flag is read where the wallets are locked.
-            IF v_lone THEN
-                v_lone := false;
-                LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
-                v_at_gate := false;
-                v_one := bursar.handle_lone(p_handler, p_requests -> 0);
-                IF v_one IS NOT NULL THEN
-                    RETURN array_to_json(ARRAY[v_one]);
-                END IF;
-            END IF;
+            -- Inside the block, because what is undone lets go of the gate too.
             IF NOT bursar.enter_gate() THEN
                 RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb));
             END IF;
@@ -812,10 +790,10 @@ END
 $_$;
 
 --
--- Name: FUNCTION attempt(p_handler text, p_requests jsonb, p_verb text); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION attempt(p_handler text, p_requests jsonb, p_verb text, p_patience integer); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text) IS 'Carries out a batch through a handler, with everything that may have to be tried again.';
+COMMENT ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text, p_patience integer) IS 'Carries out a batch through a handler, with everything that may have to be tried again.';
 
 --
 -- Name: award_credits(uuid, text, bigint, text, boolean); Type: FUNCTION; Schema: bursar; Owner: -
@@ -1221,16 +1199,19 @@ BEGIN
             AND proargtypes = ARRAY['jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector),
         'RAISE EXCEPTION ''There is no such verb: %.'', p_handler
         USING ERRCODE = ''undefined_function'';');
-    EXECUTE format(v_template, 'handle_lone(p_handler text, p_request jsonb)', 'json', (
-        SELECT string_agg(format(v_branch, regexp_replace(proname, '_straight$', '_batch'),
-            proname, 'p_request'), '' ORDER BY proname COLLATE "C")
+    EXECUTE format('
+CREATE OR REPLACE FUNCTION bursar.straight(p_verb text, p_request jsonb) RETURNS json
+LANGUAGE sql RETURN %s', coalesce((
+        SELECT 'CASE p_verb' || string_agg(format(E'\n    WHEN %L THEN bursar.%I(p_request)',
+            regexp_replace(proname, '_straight$', ''), proname), '' ORDER BY proname COLLATE "C")
+            || E'\nEND'
         FROM pg_proc
         WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json'::regtype
-            AND proname ~ '_straight$'), 'RETURN NULL;');
+            AND proname ~ '_straight$'), 'NULL::json'));
     REVOKE ALL ON FUNCTION bursar.handle(text, jsonb, boolean) FROM PUBLIC, anon, authenticated;
-    REVOKE ALL ON FUNCTION bursar.handle_lone(text, jsonb) FROM PUBLIC, anon, authenticated;
+    REVOKE ALL ON FUNCTION bursar.straight(text, jsonb) FROM PUBLIC, anon, authenticated;
     COMMENT ON FUNCTION bursar.handle(text, jsonb, boolean) IS 'Generated: chooses a handler.';
-    COMMENT ON FUNCTION bursar.handle_lone(text, jsonb) IS 'Generated: chooses a straight road.';
+    COMMENT ON FUNCTION bursar.straight(text, jsonb) IS 'Generated: chooses a straight road.';
 END
 $_$;
 
@@ -1322,39 +1303,40 @@ CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
 ) RETURNS json
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT %5$s := p_payer;
+    v_payee CONSTANT %5$s := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN%13$s
     WITH moved AS (
-        UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE %11$s w.%3$s = m.owner_id::%5$s
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.%3$s IN (v_low::%5$s, v_high::%5$s)
+        UPDATE %2$s AS w SET bursar_seq = w.bursar_seq + 1,
+            %4$s = w.%4$s + CASE WHEN w.%3$s = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE %11$s w.%3$s IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s::bigint AS balance
+            AND w.%4$s + CASE WHEN w.%3$s = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND %12$s
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.%3$s = v_payer AS pays, w.bursar_seq AS seq, w.%4$s::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, '%1$s', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, '%1$s',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, '%1$s', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -1379,8 +1361,10 @@ $b$$f$] LOOP
             p ->> 'balance_max',
             -- An index on uuids has the lock order, one on texts has that of its collation.
             CASE p ->> 'owner_type' WHEN 'text' THEN format('
-    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_low::%4$s FOR NO KEY UPDATE;
-    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_high::%4$s FOR NO KEY UPDATE;',
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = least(p_payer COLLATE "C", p_payee)::%4$s
+        FOR NO KEY UPDATE;
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = greatest(p_payer COLLATE "C", p_payee)::%4$s
+        FOR NO KEY UPDATE;',
                 p ->> 'store', v_own, p ->> 'owner_column', v_owner) ELSE '' END]);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
@@ -1816,16 +1800,63 @@ COMMENT ON FUNCTION bursar.card_outcome(e bursar.card_event, p_relevant boolean)
 CREATE FUNCTION bursar.carry(p_verb text, p_requests jsonb) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    SET cpu_tuple_cost TO '1'
+    SET cpu_index_tuple_cost TO '1'
     AS $$
+DECLARE
+    v_patience integer := 1;
+    v_lone boolean;
+    v_at_gate boolean;
+    v_detail text;
+    v_outcome json;
 BEGIN
+    -- Whoever calls in another isolation level is told so at the gate.
+    v_lone := jsonb_typeof(p_requests) = 'array' AND jsonb_array_length(p_requests) = 1
+        AND current_setting('transaction_isolation') = 'read committed';
+    IF current_setting('lock_timeout') = '0' THEN
+        -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
+        -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
+        -- be a fresh session that plans everything for the first time while it holds the lock.
+        v_detail := set_config('lock_timeout', '900ms', true);
+        v_patience := CASE WHEN v_lone THEN 4 ELSE 1 END;
+    END IF;
+    IF v_lone THEN
+        BEGIN
+            -- Inside the block, because what is undone lets go of the gate too. Its flag is read
+            -- where the wallets are locked.
+            LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
+            v_at_gate := false;
+            v_outcome := bursar.straight(p_verb, p_requests -> 0);
+            IF v_outcome IS NOT NULL THEN
+                RETURN json_build_array(v_outcome);
+            END IF;
+        EXCEPTION
+            WHEN SQLSTATE 'UBX02' OR unique_violation OR invalid_text_representation THEN
+                NULL;
+            WHEN lock_not_available OR deadlock_detected THEN
+                IF v_at_gate IS NULL THEN
+                    RETURN array_to_json(
+                        bursar.refused_all(p_requests, 'BUSY', nullif(p_verb, 'batch')));
+                END IF;
+                v_patience := v_patience - 1;
+        END;
+    END IF;
+
     IF p_verb = 'batch' THEN
-        RETURN bursar.attempt('carry_out', p_requests);
+        RETURN bursar.attempt('carry_out', p_requests, NULL, v_patience);
     ELSIF p_verb IN ('grant', 'spend', 'transfer', 'hold', 'capture', 'release', 'refund', 'adjust',
         'freeze')
     THEN
-        RETURN bursar.attempt('carry_out', bursar.with_verb(p_requests, p_verb));
+        RETURN bursar.attempt(
+            'carry_out', bursar.with_verb(p_requests, p_verb), NULL, v_patience);
     END IF;
-    RETURN bursar.attempt(p_verb || '_batch', p_requests, p_verb);
+    RETURN bursar.attempt(p_verb || '_batch', p_requests, p_verb, v_patience);
 END
 $$;
 
@@ -4570,26 +4601,6 @@ $$;
 --
 
 COMMENT ON FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) IS 'Generated: chooses a handler.';
-
---
--- Name: handle_lone(text, jsonb); Type: FUNCTION; Schema: bursar; Owner: -
---
-
-CREATE FUNCTION bursar.handle_lone(p_handler text, p_request jsonb) RETURNS json
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
-    AS $$
-BEGIN
-    IF p_handler = 'purchase_reward_batch' THEN RETURN bursar.purchase_reward_straight(p_request); END IF;
-    RETURN NULL;
-END
-$$;
-
---
--- Name: FUNCTION handle_lone(p_handler text, p_request jsonb); Type: COMMENT; Schema: bursar; Owner: -
---
-
-COMMENT ON FUNCTION bursar.handle_lone(p_handler text, p_request jsonb) IS 'Generated: chooses a straight road.';
 
 --
 -- Name: hold(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
@@ -8882,41 +8893,44 @@ CREATE FUNCTION bursar.pay_community_credit(p_id bigint, p_verb text, p_payer te
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT text COLLATE pg_catalog."default" := p_payer;
+    v_payee CONSTANT text COLLATE pg_catalog."default" := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
-    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit' AND w.owner_id = v_low::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
-    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit' AND w.owner_id = v_high::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit' AND w.owner_id = least(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit' AND w.owner_id = greatest(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
     WITH moved AS (
-        UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE w.asset = 'community_credit' AND w.owner_id = m.owner_id::text COLLATE pg_catalog."default"
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.owner_id IN (v_low::text COLLATE pg_catalog."default", v_high::text COLLATE pg_catalog."default")
+        UPDATE wallet AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE w.asset = 'community_credit' AND w.owner_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.owner_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'community_credit', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'community_credit',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'community_credit', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'community_credit', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'community_credit:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -8940,41 +8954,44 @@ CREATE FUNCTION bursar.pay_community_credit_owed(p_id bigint, p_verb text, p_pay
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT text COLLATE pg_catalog."default" := p_payer;
+    v_payee CONSTANT text COLLATE pg_catalog."default" := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
-    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit:owed' AND w.owner_id = v_low::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
-    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit:owed' AND w.owner_id = v_high::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit:owed' AND w.owner_id = least(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'community_credit:owed' AND w.owner_id = greatest(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
     WITH moved AS (
-        UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE w.asset = 'community_credit:owed' AND w.owner_id = m.owner_id::text COLLATE pg_catalog."default"
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.owner_id IN (v_low::text COLLATE pg_catalog."default", v_high::text COLLATE pg_catalog."default")
+        UPDATE wallet AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE w.asset = 'community_credit:owed' AND w.owner_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.owner_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'community_credit:owed', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'community_credit:owed',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'community_credit:owed', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'community_credit:owed', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'community_credit:owed:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -8998,39 +9015,40 @@ CREATE FUNCTION bursar.pay_credit(p_id bigint, p_verb text, p_payer text, p_paye
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT uuid := p_payer;
+    v_payee CONSTANT uuid := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
     WITH moved AS (
-        UPDATE public.user_credits AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE  w.user_id = m.owner_id::uuid
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.user_id IN (v_low::uuid, v_high::uuid)
+        UPDATE public.user_credits AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.user_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE  w.user_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.user_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.user_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'credit', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'credit',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'credit', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'credit', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'credit:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9054,41 +9072,44 @@ CREATE FUNCTION bursar.pay_credit_owed(p_id bigint, p_verb text, p_payer text, p
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT text COLLATE pg_catalog."default" := p_payer;
+    v_payee CONSTANT text COLLATE pg_catalog."default" := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
-    PERFORM FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_low::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
-    PERFORM FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = v_high::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = least(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'credit:owed' AND w.owner_id = greatest(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
     WITH moved AS (
-        UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE w.asset = 'credit:owed' AND w.owner_id = m.owner_id::text COLLATE pg_catalog."default"
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.owner_id IN (v_low::text COLLATE pg_catalog."default", v_high::text COLLATE pg_catalog."default")
+        UPDATE wallet AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE w.asset = 'credit:owed' AND w.owner_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.owner_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'credit:owed', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'credit:owed',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'credit:owed', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'credit:owed', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'credit:owed:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9112,39 +9133,40 @@ CREATE FUNCTION bursar.pay_generation_credit(p_id bigint, p_verb text, p_payer t
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT uuid := p_payer;
+    v_payee CONSTANT uuid := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
     WITH moved AS (
-        UPDATE public.profiles AS w SET credits = (w.credits + m.amount)::integer, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE  w.id = m.owner_id::uuid
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.id IN (v_low::uuid, v_high::uuid)
+        UPDATE public.profiles AS w SET bursar_seq = w.bursar_seq + 1,
+            credits = w.credits + CASE WHEN w.id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE  w.id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.credits + m.amount BETWEEN 0 AND 2147483647 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.credits::bigint AS balance
+            AND w.credits + CASE WHEN w.id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 2147483647
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.id = v_payer AS pays, w.bursar_seq AS seq, w.credits::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'generation_credit', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'generation_credit',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'generation_credit', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'generation_credit', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'generation_credit:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9168,41 +9190,44 @@ CREATE FUNCTION bursar.pay_generation_credit_owed(p_id bigint, p_verb text, p_pa
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT text COLLATE pg_catalog."default" := p_payer;
+    v_payee CONSTANT text COLLATE pg_catalog."default" := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
-    PERFORM FROM wallet AS w WHERE w.asset = 'generation_credit:owed' AND w.owner_id = v_low::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
-    PERFORM FROM wallet AS w WHERE w.asset = 'generation_credit:owed' AND w.owner_id = v_high::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'generation_credit:owed' AND w.owner_id = least(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'generation_credit:owed' AND w.owner_id = greatest(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
     WITH moved AS (
-        UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE w.asset = 'generation_credit:owed' AND w.owner_id = m.owner_id::text COLLATE pg_catalog."default"
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.owner_id IN (v_low::text COLLATE pg_catalog."default", v_high::text COLLATE pg_catalog."default")
+        UPDATE wallet AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE w.asset = 'generation_credit:owed' AND w.owner_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.owner_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'generation_credit:owed', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'generation_credit:owed',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'generation_credit:owed', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'generation_credit:owed', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'generation_credit:owed:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9275,41 +9300,44 @@ CREATE FUNCTION bursar.pay_streak_shield(p_id bigint, p_verb text, p_payer text,
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT text COLLATE pg_catalog."default" := p_payer;
+    v_payee CONSTANT text COLLATE pg_catalog."default" := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
-    PERFORM FROM public.user_wallet_balances AS w WHERE  w.user_id = v_low::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
-    PERFORM FROM public.user_wallet_balances AS w WHERE  w.user_id = v_high::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
+    PERFORM FROM public.user_wallet_balances AS w WHERE  w.user_id = least(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
+    PERFORM FROM public.user_wallet_balances AS w WHERE  w.user_id = greatest(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
     WITH moved AS (
-        UPDATE public.user_wallet_balances AS w SET streakshield_count = (w.streakshield_count + m.amount)::integer, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE  w.user_id = m.owner_id::text COLLATE pg_catalog."default"
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.user_id IN (v_low::text COLLATE pg_catalog."default", v_high::text COLLATE pg_catalog."default")
+        UPDATE public.user_wallet_balances AS w SET bursar_seq = w.bursar_seq + 1,
+            streakshield_count = w.streakshield_count + CASE WHEN w.user_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE  w.user_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.streakshield_count + m.amount BETWEEN 0 AND 2147483647 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.streakshield_count::bigint AS balance
+            AND w.streakshield_count + CASE WHEN w.user_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 2147483647
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.user_id = v_payer AS pays, w.bursar_seq AS seq, w.streakshield_count::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'streak_shield', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'streak_shield',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'streak_shield', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'streak_shield', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'streak_shield:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9333,41 +9361,44 @@ CREATE FUNCTION bursar.pay_streak_shield_owed(p_id bigint, p_verb text, p_payer 
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT text COLLATE pg_catalog."default" := p_payer;
+    v_payee CONSTANT text COLLATE pg_catalog."default" := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
-    PERFORM FROM wallet AS w WHERE w.asset = 'streak_shield:owed' AND w.owner_id = v_low::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
-    PERFORM FROM wallet AS w WHERE w.asset = 'streak_shield:owed' AND w.owner_id = v_high::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'streak_shield:owed' AND w.owner_id = least(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'streak_shield:owed' AND w.owner_id = greatest(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
     WITH moved AS (
-        UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE w.asset = 'streak_shield:owed' AND w.owner_id = m.owner_id::text COLLATE pg_catalog."default"
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.owner_id IN (v_low::text COLLATE pg_catalog."default", v_high::text COLLATE pg_catalog."default")
+        UPDATE wallet AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE w.asset = 'streak_shield:owed' AND w.owner_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.owner_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'streak_shield:owed', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'streak_shield:owed',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'streak_shield:owed', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'streak_shield:owed', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'streak_shield:owed:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9391,39 +9422,40 @@ CREATE FUNCTION bursar.pay_workspace_credit(p_id bigint, p_verb text, p_payer te
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT uuid := p_payer;
+    v_payee CONSTANT uuid := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
     WITH moved AS (
-        UPDATE public.workspace_credits AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE  w.workspace_id = m.owner_id::uuid
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.workspace_id IN (v_low::uuid, v_high::uuid)
+        UPDATE public.workspace_credits AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.workspace_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE  w.workspace_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.workspace_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.workspace_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'workspace_credit', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'workspace_credit',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'workspace_credit', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'workspace_credit', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'workspace_credit:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9447,41 +9479,44 @@ CREATE FUNCTION bursar.pay_workspace_credit_owed(p_id bigint, p_verb text, p_pay
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT text COLLATE pg_catalog."default" := p_payer;
+    v_payee CONSTANT text COLLATE pg_catalog."default" := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN
-    PERFORM FROM wallet AS w WHERE w.asset = 'workspace_credit:owed' AND w.owner_id = v_low::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
-    PERFORM FROM wallet AS w WHERE w.asset = 'workspace_credit:owed' AND w.owner_id = v_high::text COLLATE pg_catalog."default" FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'workspace_credit:owed' AND w.owner_id = least(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
+    PERFORM FROM wallet AS w WHERE w.asset = 'workspace_credit:owed' AND w.owner_id = greatest(p_payer COLLATE "C", p_payee)::text COLLATE pg_catalog."default"
+        FOR NO KEY UPDATE;
     WITH moved AS (
-        UPDATE wallet AS w SET balance = (w.balance + m.amount)::bigint, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE w.asset = 'workspace_credit:owed' AND w.owner_id = m.owner_id::text COLLATE pg_catalog."default"
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.owner_id IN (v_low::text COLLATE pg_catalog."default", v_high::text COLLATE pg_catalog."default")
+        UPDATE wallet AS w SET bursar_seq = w.bursar_seq + 1,
+            balance = w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE w.asset = 'workspace_credit:owed' AND w.owner_id IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.balance + m.amount BETWEEN 0 AND 1000000000000000000 AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.balance::bigint AS balance
+            AND w.balance + CASE WHEN w.owner_id = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND 1000000000000000000
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.owner_id = v_payer AS pays, w.bursar_seq AS seq, w.balance::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, 'workspace_credit:owed', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, 'workspace_credit:owed',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, 'workspace_credit:owed', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, 'workspace_credit:owed', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = 'workspace_credit:owed:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -9785,60 +9820,52 @@ CREATE FUNCTION bursar.purchase_reward_straight(q jsonb) RETURNS json
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
+    v_reward CONSTANT text := q ->> 'reward_id';
+    v_reward_id CONSTANT uuid := v_reward;
+    v_collector_id CONSTANT text := q ->> 'collector_id';
+    v_collector CONSTANT uuid := v_collector_id;
+    v_principal CONSTANT text := coalesce(q ->> 'principal', 'service');
+    v_actor CONSTANT text := coalesce(q ->> 'actor', v_principal);
     v_key CONSTANT text := q ->> 'key';
-    v_actor text := q ->> 'actor';
-    v_principal text := q ->> 'principal';
-    v_role CONSTANT text := q #>> '{caller,role}';
-    v_collector_id CONSTANT text := lower(q ->> 'collector_id');
-    v_ids CONSTANT text := concat(q ->> 'reward_id', v_collector_id);
-    v_expected jsonb := q -> 'expected_price';
-    v_reward_id uuid;
+    v_expected CONSTANT text := q ->> 'expected_price';
     v_creator_id text;
     v_price bigint;
     v_id bigint;
     v_outcome json;
 BEGIN
-    IF v_ids NOT LIKE '________-____-____-____-____________________-____-____-____-____________'
-        OR length(replace(v_ids, '-', '')) <> 64 OR v_ids ~ '[^-0-9a-fA-F]'
-    THEN
+    -- A uuid may be written in several ways; a wallet's owner is not.
+    IF (v_reward = v_reward_id::text AND v_collector_id = v_collector::text) IS NOT TRUE THEN
         RETURN NULL;
     END IF;
-    IF v_role IS DISTINCT FROM 'service_role' THEN
-        IF v_role IS NULL OR v_role = 'anon'
+    IF q #>> '{caller,role}' IS DISTINCT FROM 'service_role' THEN
+        IF coalesce(q #>> '{caller,role}', 'anon') = 'anon'
             OR lower(q #>> '{caller,sub}') IS DISTINCT FROM v_collector_id
         THEN
             RETURN NULL;
         END IF;
     END IF;
     -- Only who came without the engine has no key.
-    IF v_key IS NULL OR jsonb_typeof(q -> 'key') <> 'string'
-        OR NOT bursar.is_printable(v_key, 255)
+    IF (jsonb_typeof(q -> 'key') = 'string' AND bursar.is_printable(v_key, 255)
+        AND v_principal IN ('user', 'service', 'operator')) IS NOT TRUE
     THEN
         RETURN NULL;
     END IF;
-    IF v_principal IS NULL THEN
-        v_principal := 'service';
-    ELSIF v_principal NOT IN ('user', 'service', 'operator') THEN
-        RETURN NULL;
-    END IF;
-    IF v_actor IS NULL THEN
-        v_actor := v_principal;
-    ELSIF jsonb_typeof(q -> 'actor') <> 'string' OR NOT bursar.is_printable(v_actor, 255) THEN
-        RETURN NULL;
+    IF v_actor <> v_principal THEN
+        IF jsonb_typeof(q -> 'actor') <> 'string' OR NOT bursar.is_printable(v_actor, 255) THEN
+            RETURN NULL;
+        END IF;
     END IF;
     IF v_expected IS NOT NULL THEN
-        v_expected := nullif(v_expected, 'null');
-        IF v_expected IS NOT NULL AND NOT bursar.is_whole(v_expected, 1, 1000000000000000) THEN
+        IF NOT bursar.is_whole(q -> 'expected_price', 1, 1000000000000000) THEN
             RETURN NULL;
         END IF;
     END IF;
 
-    v_reward_id := q ->> 'reward_id';
     SELECT r.creator_id, r.cost INTO v_creator_id, v_price
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND NOT EXISTS (
         SELECT FROM public.collected_rewards AS c
-        WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
+        WHERE c.collector_id = v_collector AND c.reward_id = v_reward_id);
     IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
         RETURN NULL;
     END IF;
@@ -9857,11 +9884,10 @@ BEGIN
     -- Both wallets are locked now: what was read before must still hold.
     INSERT INTO public.collected_rewards (
         reward_id, collector_id, price, transaction_id, collected_at)
-    SELECT r.id, v_collector_id::uuid, v_price, v_id, bursar.clock()
+    SELECT r.id, v_collector, v_price, v_id, bursar.clock()
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND r.cost = v_price
-        AND r.creator_id = v_creator_id::uuid
-    ON CONFLICT (collector_id, reward_id) DO NOTHING;
+        AND r.creator_id = v_creator_id::uuid;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'Something changed meanwhile.' USING ERRCODE = 'UBX02';
     END IF;
@@ -14411,6 +14437,20 @@ $$;
 --
 
 COMMENT ON FUNCTION bursar.store_event_wallets(e bursar.store_event) IS 'The wallets that an event of the store may move.';
+
+--
+-- Name: straight(text, jsonb); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.straight(p_verb text, p_request jsonb) RETURNS json
+    LANGUAGE sql
+    RETURN CASE p_verb WHEN 'purchase_reward'::text THEN bursar.purchase_reward_straight(p_request) ELSE NULL::json END;
+
+--
+-- Name: FUNCTION straight(p_verb text, p_request jsonb); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.straight(p_verb text, p_request jsonb) IS 'Generated: chooses a straight road.';
 
 --
 -- Name: submit_generation(jsonb); Type: FUNCTION; Schema: bursar; Owner: -
@@ -20433,10 +20473,10 @@ GRANT ALL ON FUNCTION bursar.attach_card_session(p_payment_id text, p_session_id
 REVOKE ALL ON FUNCTION bursar.attach_guards(p_asset text, p_store regclass, p_owner_column name, p_balance_column name, p_writers text[]) FROM PUBLIC;
 
 --
--- Name: FUNCTION attempt(p_handler text, p_requests jsonb, p_verb text); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION attempt(p_handler text, p_requests jsonb, p_verb text, p_patience integer); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text, p_patience integer) FROM PUBLIC;
 
 --
 -- Name: FUNCTION award_credits(p_user_id uuid, p_award text, p_amount bigint, p_key text, p_wait boolean); Type: ACL; Schema: bursar; Owner: -
@@ -21165,12 +21205,6 @@ GRANT ALL ON FUNCTION bursar.hand_back_generation(p_job_id text, p_lease text) T
 --
 
 REVOKE ALL ON FUNCTION bursar.handle(p_handler text, p_requests jsonb, p_wait boolean) FROM PUBLIC;
-
---
--- Name: FUNCTION handle_lone(p_handler text, p_request jsonb); Type: ACL; Schema: bursar; Owner: -
---
-
-REVOKE ALL ON FUNCTION bursar.handle_lone(p_handler text, p_request jsonb) FROM PUBLIC;
 
 --
 -- Name: FUNCTION hold(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -
@@ -22933,6 +22967,12 @@ REVOKE ALL ON FUNCTION bursar.stop_at_closed_gate() FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION bursar.store_event_wallets(e bursar.store_event) FROM PUBLIC;
+
+--
+-- Name: FUNCTION straight(p_verb text, p_request jsonb); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.straight(p_verb text, p_request jsonb) FROM PUBLIC;
 
 --
 -- Name: FUNCTION submit_generation(p_requests jsonb); Type: ACL; Schema: bursar; Owner: -

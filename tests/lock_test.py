@@ -1,5 +1,6 @@
 """The migrations build what `schema.lock.sql` says; down and up again leads there too."""
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,7 @@ from bursar.ops.migrate.lock import (
 ROOT = Path(__file__).parents[1]
 # What the way down leaves: the runner's memory, and schema auth, which others may use.
 LEFT_BY_DOWN = {"auth", "bursar_meta"}
+MADE = re.compile(r"^CREATE OR REPLACE (?:FUNCTION|VIEW) (\w+\.\w+)", re.MULTILINE)
 
 
 @pytest.mark.postgres_versions(VERSION)
@@ -64,10 +66,17 @@ def test_each_step_can_be_undone_and_applied_again(empty_database: ScratchDataba
     migrate.apply_all(empty_database.url)
     first = dump_schema(empty_database)
 
-    steps = migrate.Source.load().steps
+    source = migrate.Source.load()
+    steps = source.steps
     earlier = [0, *(step.number for step in steps[:-1])]
     for step, before in reversed(list(zip(steps, earlier, strict=True))):
         migrate.down(empty_database.url, to=before)
+        left = objects_left(empty_database) & made_by_routines(
+            source,
+            {routine.room for routine in source.routines}
+            - {kept.room for kept in steps if kept.number <= before},
+        )
+        assert left == set(), f"{step.name} leaves functions behind"
         migrate.apply_all(empty_database.url)
 
         changes = difference(first, dump_schema(empty_database), "before")
@@ -112,6 +121,16 @@ def test_an_owner_who_is_no_superuser_can_install_everything(
             connection.execute(f"DROP OWNED BY {owner} CASCADE".encode())
             connection.execute(f"REASSIGN OWNED BY {owner} TO CURRENT_USER".encode())
             connection.execute(f"DROP ROLE {owner}".encode())
+
+
+def made_by_routines(source: migrate.Source, rooms: set[str]) -> set[str]:
+    """Name every function and view that a file of these rooms makes."""
+    return {
+        name
+        for routine in source.routines
+        if routine.room in rooms
+        for name in MADE.findall(routine.text)
+    }
 
 
 def objects_left(database: ScratchDatabase) -> set[str]:

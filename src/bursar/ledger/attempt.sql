@@ -4,7 +4,8 @@
 -- requires: ledger/build_handlers.sql
 -- Carries out a batch through `p_handler`, a function (requests jsonb, wait boolean) that locks,
 -- reads, decides and posts, and answers the outcomes of the requests or of the first few of them;
--- the rest follow in another call, in the same transaction.
+-- the rest follow in another call, in the same transaction. `p_patience` is how often a lock is
+-- waited for, each time for lock_timeout; bursar.carry sets both.
 --
 -- What may go wrong is undone to the start of the batch and tried again:
 --   UBX01  wallets that will be credited do not exist: they are opened, in lock order, first; where
@@ -19,7 +20,7 @@
 -- rows and of ten million: index look-ups only, planned once per session. Rows are made dear,
 -- because a plan that was made while a table was small is kept while it grows.
 CREATE OR REPLACE FUNCTION bursar.attempt(
-    p_handler text, p_requests jsonb, p_verb text DEFAULT NULL
+    p_handler text, p_requests jsonb, p_verb text, p_patience integer
 ) RETURNS json
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, bursar, pg_temp
@@ -36,14 +37,12 @@ DECLARE
     v_all json[] := '{}';
     v_rest jsonb := p_requests;
     v_some json[];
-    v_one json;
-    v_wait boolean := true;
-    v_patience integer := 1;  -- how often a lock is waited for, each time for lock_timeout
+    v_patience integer := p_patience;
+    v_wait boolean := p_patience > 0;
     v_tries integer := 0;
     v_window integer := 1000;
     v_send jsonb;
     v_alone boolean := false;
-    v_lone boolean;           -- a request by itself, which has not tried the straight road yet
     v_at_gate boolean;
     v_missing jsonb;
     v_timeout text;
@@ -55,31 +54,11 @@ BEGIN
         RAISE EXCEPTION 'MALFORMED: The argument must be a JSON array of 1 to 1000 requests.'
             USING ERRCODE = 'UB001';
     END IF;
-    -- Whoever calls in another isolation level is told so at the gate.
-    v_lone := jsonb_array_length(p_requests) = 1
-        AND current_setting('transaction_isolation') = 'read committed';
-    IF current_setting('lock_timeout') = '0' THEN
-        -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
-        -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
-        -- be a fresh session that plans everything for the first time while it holds the lock.
-        v_detail := set_config('lock_timeout', '900ms', true);
-        v_patience := CASE WHEN v_lone THEN 4 ELSE 1 END;
-    END IF;
     LOOP
         v_tries := v_tries + 1;
         v_at_gate := true;
         BEGIN
-            -- Inside the block, because what is undone lets go of the gate too. On the straight
-            -- road the gate's flag is read where the wallets are locked.
-            IF v_lone THEN
-                v_lone := false;
-                LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
-                v_at_gate := false;
-                v_one := bursar.handle_lone(p_handler, p_requests -> 0);
-                IF v_one IS NOT NULL THEN
-                    RETURN array_to_json(ARRAY[v_one]);
-                END IF;
-            END IF;
+            -- Inside the block, because what is undone lets go of the gate too.
             IF NOT bursar.enter_gate() THEN
                 RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'DEGRADED', p_verb));
             END IF;
@@ -141,6 +120,6 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION bursar.attempt(text, jsonb, text) IS
+COMMENT ON FUNCTION bursar.attempt(text, jsonb, text, integer) IS
     'Carries out a batch through a handler, with everything that may have to be tried again.';
-REVOKE ALL ON FUNCTION bursar.attempt(text, jsonb, text) FROM PUBLIC, anon, authenticated;
+REVOKE ALL ON FUNCTION bursar.attempt(text, jsonb, text, integer) FROM PUBLIC, anon, authenticated;

@@ -3,7 +3,9 @@
 -- `<verb>_batch` there may be a `<verb>_straight` (request jsonb): the road of a lone request with
 -- nothing in its way, which answers NULL where something is. The two functions that are written
 -- here choose by name, with static SQL, because planning a dynamic statement anew costs a lone call
--- as much as writing two rows. Whoever adds a handler calls this afterwards.
+-- as much as writing two rows; the choice of a straight road is an expression, which PostgreSQL
+-- takes up into the one that asks for it. Whoever adds a handler calls this afterwards, and whoever
+-- drops a straight road drops what depends on it before.
 CREATE OR REPLACE FUNCTION bursar.build_handlers() RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -26,16 +28,19 @@ BEGIN
             AND proargtypes = ARRAY['jsonb'::regtype::oid, 'boolean'::regtype::oid]::oidvector),
         'RAISE EXCEPTION ''There is no such verb: %.'', p_handler
         USING ERRCODE = ''undefined_function'';');
-    EXECUTE format(v_template, 'handle_lone(p_handler text, p_request jsonb)', 'json', (
-        SELECT string_agg(format(v_branch, regexp_replace(proname, '_straight$', '_batch'),
-            proname, 'p_request'), '' ORDER BY proname COLLATE "C")
+    EXECUTE format('
+CREATE OR REPLACE FUNCTION bursar.straight(p_verb text, p_request jsonb) RETURNS json
+LANGUAGE sql RETURN %s', coalesce((
+        SELECT 'CASE p_verb' || string_agg(format(E'\n    WHEN %L THEN bursar.%I(p_request)',
+            regexp_replace(proname, '_straight$', ''), proname), '' ORDER BY proname COLLATE "C")
+            || E'\nEND'
         FROM pg_proc
         WHERE pronamespace = 'bursar'::regnamespace AND prorettype = 'json'::regtype
-            AND proname ~ '_straight$'), 'RETURN NULL;');
+            AND proname ~ '_straight$'), 'NULL::json'));
     REVOKE ALL ON FUNCTION bursar.handle(text, jsonb, boolean) FROM PUBLIC, anon, authenticated;
-    REVOKE ALL ON FUNCTION bursar.handle_lone(text, jsonb) FROM PUBLIC, anon, authenticated;
+    REVOKE ALL ON FUNCTION bursar.straight(text, jsonb) FROM PUBLIC, anon, authenticated;
     COMMENT ON FUNCTION bursar.handle(text, jsonb, boolean) IS 'Generated: chooses a handler.';
-    COMMENT ON FUNCTION bursar.handle_lone(text, jsonb) IS 'Generated: chooses a straight road.';
+    COMMENT ON FUNCTION bursar.straight(text, jsonb) IS 'Generated: chooses a straight road.';
 END
 $outer$;
 

@@ -87,39 +87,40 @@ CREATE OR REPLACE FUNCTION bursar.pay_%10$s(
 ) RETURNS json
 LANGUAGE plpgsql SET search_path = pg_catalog, bursar, pg_temp AS $b$
 DECLARE
-    v_low CONSTANT text := least(p_payer COLLATE "C", p_payee);
-    v_high CONSTANT text := greatest(p_payer COLLATE "C", p_payee);
+    v_payer CONSTANT %5$s := p_payer;
+    v_payee CONSTANT %5$s := p_payee;
     v_outcome json;
+    v_both boolean;
 BEGIN%13$s
     WITH moved AS (
-        UPDATE %2$s AS w SET %4$s = (w.%4$s + m.amount)::%9$s, bursar_seq = w.bursar_seq + 1
-        FROM (SELECT o.owner_id, CASE o.owner_id WHEN p_payer THEN -p_amount ELSE p_amount END
-            FROM (VALUES (v_low), (v_high)) AS o (owner_id)) AS m (owner_id, amount)
-        WHERE %11$s w.%3$s = m.owner_id::%5$s
-            -- Else a plan made while the table had one row would read it whole.
-            AND w.%3$s IN (v_low::%5$s, v_high::%5$s)
+        UPDATE %2$s AS w SET bursar_seq = w.bursar_seq + 1,
+            %4$s = w.%4$s + CASE WHEN w.%3$s = v_payer THEN -p_amount ELSE p_amount END
+        -- One look-up of both, in the order of the index.
+        WHERE %11$s w.%3$s IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
-            AND w.%4$s + m.amount BETWEEN 0 AND %12$s AND NOT (SELECT degraded FROM bursar.gate)
-        RETURNING m.owner_id, m.amount, w.bursar_seq AS seq, w.%4$s::bigint AS balance
+            AND w.%4$s + CASE WHEN w.%3$s = v_payer THEN -p_amount ELSE p_amount END
+                BETWEEN 0 AND %12$s
+            AND NOT (SELECT degraded FROM bursar.gate)
+        RETURNING w.%3$s = v_payer AS pays, w.bursar_seq AS seq, w.%4$s::bigint AS balance
     ), entries AS (
         INSERT INTO bursar.entry
-        SELECT p_id, CASE m.owner_id WHEN p_payer THEN 1 ELSE 2 END, '%1$s', m.owner_id, m.amount,
-            m.seq, m.balance, CASE m.owner_id WHEN p_payer THEN 'used' ELSE p_bucket END
+        SELECT p_id, CASE WHEN m.pays THEN 1 ELSE 2 END, '%1$s',
+            CASE WHEN m.pays THEN p_payer ELSE p_payee END,
+            CASE WHEN m.pays THEN -p_amount ELSE p_amount END,
+            m.seq, m.balance, CASE WHEN m.pays THEN 'used' ELSE p_bucket END
         FROM moved AS m
     ), event AS (
+        -- Nothing reads this one, so it comes last, and its clock is read under both locks.
         INSERT INTO bursar.transaction (
             id, verb, asset, owner_id, amount, reason, actor, created_at)
-        -- The count waits for both locks, so that the clock is read after them.
         SELECT p_id, p_verb, '%1$s', p_payer, p_amount, p_reason, p_actor, bursar.clock()
-        WHERE (SELECT count(*) FROM moved) = 2
     )
     INSERT INTO bursar.idempotency
     SELECT p_claim, p_fingerprint, bursar.done(
         p_id, p_verb, '%1$s', p_payer, p_amount, m.balance, 0, 0, p_extra), bursar.clock()
-    FROM moved AS m WHERE m.owner_id = p_payer AND (SELECT count(*) FROM moved) = 2
-    ON CONFLICT (claim) DO NOTHING
-    RETURNING outcome INTO v_outcome;
-    IF v_outcome IS NULL OR EXISTS (SELECT FROM bursar.wallet AS o
+    FROM moved AS m WHERE m.pays
+    RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
+    IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
         WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee)
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
@@ -144,8 +145,10 @@ $b$$f$] LOOP
             p ->> 'balance_max',
             -- An index on uuids has the lock order, one on texts has that of its collation.
             CASE p ->> 'owner_type' WHEN 'text' THEN format('
-    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_low::%4$s FOR NO KEY UPDATE;
-    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = v_high::%4$s FOR NO KEY UPDATE;',
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = least(p_payer COLLATE "C", p_payee)::%4$s
+        FOR NO KEY UPDATE;
+    PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = greatest(p_payer COLLATE "C", p_payee)::%4$s
+        FOR NO KEY UPDATE;',
                 p ->> 'store', v_own, p ->> 'owner_column', v_owner) ELSE '' END]);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',

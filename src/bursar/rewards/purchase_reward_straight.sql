@@ -11,60 +11,52 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
+    v_reward CONSTANT text := q ->> 'reward_id';
+    v_reward_id CONSTANT uuid := v_reward;
+    v_collector_id CONSTANT text := q ->> 'collector_id';
+    v_collector CONSTANT uuid := v_collector_id;
+    v_principal CONSTANT text := coalesce(q ->> 'principal', 'service');
+    v_actor CONSTANT text := coalesce(q ->> 'actor', v_principal);
     v_key CONSTANT text := q ->> 'key';
-    v_actor text := q ->> 'actor';
-    v_principal text := q ->> 'principal';
-    v_role CONSTANT text := q #>> '{caller,role}';
-    v_collector_id CONSTANT text := lower(q ->> 'collector_id');
-    v_ids CONSTANT text := concat(q ->> 'reward_id', v_collector_id);
-    v_expected jsonb := q -> 'expected_price';
-    v_reward_id uuid;
+    v_expected CONSTANT text := q ->> 'expected_price';
     v_creator_id text;
     v_price bigint;
     v_id bigint;
     v_outcome json;
 BEGIN
-    IF v_ids NOT LIKE '________-____-____-____-____________________-____-____-____-____________'
-        OR length(replace(v_ids, '-', '')) <> 64 OR v_ids ~ '[^-0-9a-fA-F]'
-    THEN
+    -- A uuid may be written in several ways; a wallet's owner is not.
+    IF (v_reward = v_reward_id::text AND v_collector_id = v_collector::text) IS NOT TRUE THEN
         RETURN NULL;
     END IF;
-    IF v_role IS DISTINCT FROM 'service_role' THEN
-        IF v_role IS NULL OR v_role = 'anon'
+    IF q #>> '{caller,role}' IS DISTINCT FROM 'service_role' THEN
+        IF coalesce(q #>> '{caller,role}', 'anon') = 'anon'
             OR lower(q #>> '{caller,sub}') IS DISTINCT FROM v_collector_id
         THEN
             RETURN NULL;
         END IF;
     END IF;
     -- Only who came without the engine has no key.
-    IF v_key IS NULL OR jsonb_typeof(q -> 'key') <> 'string'
-        OR NOT bursar.is_printable(v_key, 255)
+    IF (jsonb_typeof(q -> 'key') = 'string' AND bursar.is_printable(v_key, 255)
+        AND v_principal IN ('user', 'service', 'operator')) IS NOT TRUE
     THEN
         RETURN NULL;
     END IF;
-    IF v_principal IS NULL THEN
-        v_principal := 'service';
-    ELSIF v_principal NOT IN ('user', 'service', 'operator') THEN
-        RETURN NULL;
-    END IF;
-    IF v_actor IS NULL THEN
-        v_actor := v_principal;
-    ELSIF jsonb_typeof(q -> 'actor') <> 'string' OR NOT bursar.is_printable(v_actor, 255) THEN
-        RETURN NULL;
+    IF v_actor <> v_principal THEN
+        IF jsonb_typeof(q -> 'actor') <> 'string' OR NOT bursar.is_printable(v_actor, 255) THEN
+            RETURN NULL;
+        END IF;
     END IF;
     IF v_expected IS NOT NULL THEN
-        v_expected := nullif(v_expected, 'null');
-        IF v_expected IS NOT NULL AND NOT bursar.is_whole(v_expected, 1, 1000000000000000) THEN
+        IF NOT bursar.is_whole(q -> 'expected_price', 1, 1000000000000000) THEN
             RETURN NULL;
         END IF;
     END IF;
 
-    v_reward_id := q ->> 'reward_id';
     SELECT r.creator_id, r.cost INTO v_creator_id, v_price
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND NOT EXISTS (
         SELECT FROM public.collected_rewards AS c
-        WHERE c.collector_id = v_collector_id::uuid AND c.reward_id = v_reward_id);
+        WHERE c.collector_id = v_collector AND c.reward_id = v_reward_id);
     IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
         RETURN NULL;
     END IF;
@@ -83,11 +75,10 @@ BEGIN
     -- Both wallets are locked now: what was read before must still hold.
     INSERT INTO public.collected_rewards (
         reward_id, collector_id, price, transaction_id, collected_at)
-    SELECT r.id, v_collector_id::uuid, v_price, v_id, bursar.clock()
+    SELECT r.id, v_collector, v_price, v_id, bursar.clock()
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND r.cost = v_price
-        AND r.creator_id = v_creator_id::uuid
-    ON CONFLICT (collector_id, reward_id) DO NOTHING;
+        AND r.creator_id = v_creator_id::uuid;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'Something changed meanwhile.' USING ERRCODE = 'UBX02';
     END IF;

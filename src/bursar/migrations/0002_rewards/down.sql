@@ -7,7 +7,8 @@ DROP FUNCTION IF EXISTS public.create_reward(text, text, bigint, uuid);
 DROP FUNCTION IF EXISTS bursar.purchase_reward(jsonb);
 DROP FUNCTION IF EXISTS bursar.purchase_reward_batch(jsonb, boolean);
 DROP FUNCTION IF EXISTS bursar.read_purchases(jsonb);
-DROP FUNCTION IF EXISTS bursar.purchase_straight(jsonb);
+-- What chooses a straight road depends on each, and is written anew below.
+DROP FUNCTION IF EXISTS bursar.purchase_reward_straight(jsonb) CASCADE;
 DROP FUNCTION IF EXISTS bursar.list_reward_purchases(text, bigint, integer);
 SELECT bursar.build_handlers();
 DROP TYPE bursar.purchase;

@@ -1,0 +1,83 @@
+"""A lone purchase on its straight road: taken where all is plain, and the same answer elsewhere."""
+
+from typing import Any
+
+import pytest
+
+from tests.ledger_in_sql import Ledger, Outcome, code, done
+from tests.store import new_id, reward
+
+pytestmark = pytest.mark.postgres_versions("15", "18")
+
+SERVICE = {"role": "service_role"}
+
+
+def buy(ledger: Ledger, **request: object) -> Outcome:
+    return ledger.one("purchase_reward", **({"caller": SERVICE, "key": new_id()} | request))
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("reward_id", [None, "", "x", 5, {}]),
+        ("collector_id", [None, "", "x", 5, {}]),
+        ("expected_price", [0, -1, 1.5, "60", True, 10**15 + 1, {}]),
+        ("key", ["", "k" * 256, "ü", 5, {}]),
+        ("principal", ["root", 5]),
+        ("actor", ["", "ü", 5, {}]),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(ledger: Ledger, field: str, values: list[object]) -> None:
+    good = {"reward_id": reward(ledger.admin, 60), "collector_id": ledger.funded(100)}
+
+    for value in values:
+        lone = buy(ledger, **{**good, field: value})
+        assert code(lone) == "MALFORMED"
+        assert lone["details"] == {"field": field}
+
+
+@pytest.mark.parametrize("field", ["reward_id", "collector_id"])
+@pytest.mark.parametrize(
+    ("spelling", "may"),
+    [
+        ("{0}-{1}-{2}-{3}-{4}", True),
+        ("{{{0}-{1}-{2}-{3}-{4}}}", False),
+        ("{0}{1}{2}{3}{4}", False),
+        ("{0}-{1}{2}-{3}{4}", False),
+        ("{0}-{1}-{2}-{3}-{4}\n", False),
+    ],
+)
+def test_an_id_is_spelled_in_one_way_and_in_either_case(
+    ledger: Ledger, field: str, spelling: str, may: bool
+) -> None:
+    sold = reward(ledger.admin, 60, creator_id=ledger.funded(1))
+    ids = {"collector_id": ledger.funded(100), "reward_id": sold}
+    asked = ids | {field: spelling.format(*ids[field].upper().split("-"))}
+    nobody = {"caller": SERVICE, "reward_id": "nobody", "collector_id": "nobody"}
+
+    for key in ("first", "again"):
+        lone = buy(ledger, **asked, key=key + sold)
+        known = {"caller": SERVICE, **asked, "key": key + sold}
+        in_company = ledger.ask("purchase_reward", [known, nobody])[0]
+        assert in_company == lone | {"replayed": may}
+        assert lone["status"] == ("done" if may and key == "first" else "refused")
+
+
+@pytest.mark.parametrize("further", [{}, {"actor": "app:till"}, {"expected_price": 60}])
+def test_what_is_plain_and_alone_needs_no_more_than_the_straight_road(
+    ledger: Ledger, further: dict[str, Any]
+) -> None:
+    buyer, reward_id = ledger.funded(100), reward(ledger.admin, 60, creator_id=ledger.funded(1))
+    plain = {"reward_id": reward_id, "collector_id": buyer, "key": reward_id, "caller": SERVICE}
+    himself = {"caller": {"role": "authenticated", "sub": buyer.upper()}, "principal": "user"}
+
+    with ledger.admin.transaction(force_rollback=True):
+        ledger.admin.execute("DROP FUNCTION bursar.attempt(text, jsonb, text, integer)")
+        outcome = ledger.one("purchase_reward", ledger.admin, **(plain | himself | further))
+
+    assert done(outcome)["balance"] == 40
+    assert ledger.wallet(buyer) == (100, 0, 0)
+
+
+def test_the_promises_hold(ledger: Ledger) -> None:
+    ledger.keeps_its_promises()
