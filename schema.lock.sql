@@ -644,8 +644,9 @@ DECLARE
     v_template text;
 BEGIN
     -- The kernel writes as the role that owns its functions; everybody else is asked who they are.
-    -- A WHEN clause is read anew for every statement, so it is short.
-    v_stranger := format('current_user <> %L', current_user);
+    -- A WHEN clause is read anew for every statement, so it is short. A constant name would be
+    -- written in it with all its 64 bytes.
+    v_stranger := format('current_user <> %L::text', current_user);
 
     FOREACH v_template IN ARRAY ARRAY[
         'CREATE OR REPLACE TRIGGER a_bursar_writers_insert BEFORE INSERT ON %1$s FOR EACH ROW
@@ -9828,7 +9829,7 @@ DECLARE
     v_actor CONSTANT text := coalesce(q ->> 'actor', v_principal);
     v_key CONSTANT text := q ->> 'key';
     v_expected CONSTANT text := q ->> 'expected_price';
-    v_creator_id text;
+    v_creator_id uuid;
     v_price bigint;
     v_id bigint;
     v_outcome json;
@@ -9866,7 +9867,7 @@ BEGIN
     WHERE r.id = v_reward_id AND r.is_active AND NOT EXISTS (
         SELECT FROM public.collected_rewards AS c
         WHERE c.collector_id = v_collector AND c.reward_id = v_reward_id);
-    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
+    IF v_creator_id IS NULL OR v_creator_id = v_collector THEN
         RETURN NULL;
     END IF;
     IF v_expected IS NOT NULL THEN
@@ -9876,8 +9877,8 @@ BEGIN
     END IF;
 
     v_id := nextval('bursar.transaction_id_seq');
-    v_outcome := bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
-        'earned', 'reward ' || v_reward_id, v_actor,
+    v_outcome := bursar.pay_credit(v_id, 'purchase_reward', v_collector_id,
+        v_creator_id::text, v_price, 'earned', 'reward ' || v_reward_id, v_actor,
         bursar.claim(v_collector_id, v_principal, 'purchase_reward', v_key),
         bursar.fingerprint(concat(v_reward_id, ' ', v_expected)),
         json_build_object('reward_id', v_reward_id, 'price', v_price));
@@ -9887,7 +9888,7 @@ BEGIN
     SELECT r.id, v_collector, v_price, v_id, bursar.clock()
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND r.cost = v_price
-        AND r.creator_id = v_creator_id::uuid;
+        AND r.creator_id = v_creator_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'Something changed meanwhile.' USING ERRCODE = 'UBX02';
     END IF;
@@ -18724,19 +18725,19 @@ CREATE UNIQUE INDEX users_username_key ON public.users USING btree (lower(userna
 -- Name: wallet a_bursar_writers_delete; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON bursar.wallet FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: wallet a_bursar_writers_insert; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON bursar.wallet FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: wallet a_bursar_writers_update; Type: TRIGGER; Schema: bursar; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, owner_id, bursar_held, bursar_seq, bursar_status ON bursar.wallet FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, owner_id, bursar_held, bursar_seq, bursar_status ON bursar.wallet FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::text)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: entry append_only; Type: TRIGGER; Schema: bursar; Owner: -
@@ -18910,73 +18911,73 @@ CREATE TRIGGER a_bursar_gate BEFORE INSERT OR DELETE OR UPDATE ON public.users F
 -- Name: profiles a_bursar_writers_delete; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.profiles FOR EACH ROW WHEN (((old.credits <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.profiles FOR EACH ROW WHEN (((old.credits <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits a_bursar_writers_delete; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_credits FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_credits FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_wallet_balances a_bursar_writers_delete; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_wallet_balances FOR EACH ROW WHEN (((old.streakshield_count <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.user_wallet_balances FOR EACH ROW WHEN (((old.streakshield_count <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: workspace_credits a_bursar_writers_delete; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.workspace_credits FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_delete BEFORE DELETE ON public.workspace_credits FOR EACH ROW WHEN (((old.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: profiles a_bursar_writers_insert; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.profiles FOR EACH ROW WHEN (((new.credits <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.profiles FOR EACH ROW WHEN (((new.credits <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits a_bursar_writers_insert; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_credits FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_credits FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_wallet_balances a_bursar_writers_insert; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_wallet_balances FOR EACH ROW WHEN (((new.streakshield_count <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.user_wallet_balances FOR EACH ROW WHEN (((new.streakshield_count <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: workspace_credits a_bursar_writers_insert; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.workspace_credits FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::name))) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_insert BEFORE INSERT ON public.workspace_credits FOR EACH ROW WHEN (((new.balance <> 0) AND (CURRENT_USER <> 'bursar_admin'::text))) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: profiles a_bursar_writers_update; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF credits, id, bursar_held, bursar_seq, bursar_status ON public.profiles FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF credits, id, bursar_held, bursar_seq, bursar_status ON public.profiles FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::text)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_credits a_bursar_writers_update; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, user_id, bursar_held, bursar_seq, bursar_status ON public.user_credits FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, user_id, bursar_held, bursar_seq, bursar_status ON public.user_credits FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::text)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: user_wallet_balances a_bursar_writers_update; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF streakshield_count, user_id, bursar_held, bursar_seq, bursar_status ON public.user_wallet_balances FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF streakshield_count, user_id, bursar_held, bursar_seq, bursar_status ON public.user_wallet_balances FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::text)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: workspace_credits a_bursar_writers_update; Type: TRIGGER; Schema: public; Owner: -
 --
 
-CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, workspace_id, bursar_held, bursar_seq, bursar_status ON public.workspace_credits FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::name)) EXECUTE FUNCTION bursar.refuse_raw_write();
+CREATE TRIGGER a_bursar_writers_update BEFORE UPDATE OF balance, workspace_id, bursar_held, bursar_seq, bursar_status ON public.workspace_credits FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'bursar_admin'::text)) EXECUTE FUNCTION bursar.refuse_raw_write();
 
 --
 -- Name: booster_changes append_only; Type: TRIGGER; Schema: public; Owner: -

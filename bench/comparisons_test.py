@@ -114,6 +114,8 @@ def test_targets_name_the_ratios_that_were_promised() -> None:
         "v1_batch_v1": 3,
         "lone_engine_sql": 1.15,
         "lone_engine_classic": 1.3,
+        "lone_rpc_fastapi": 1.3,
+        "lone_v1_fastapi": 1.3,
         "v1_open_p99": 50,
     }
     wanted = {one.key: one.at_least or one.at_most for one in COMPARISONS}

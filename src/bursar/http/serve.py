@@ -1,6 +1,7 @@
 """Serving the app: uvicorn, set up for this service."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -133,6 +134,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets=sockets)
+        # What is there now stays as long as the process does. To look through all of it in search
+        # of garbage takes 30 ms and more, in which everybody would wait.
+        gc.collect()
+        gc.freeze()
         if self.started and self._on_ready is not None:
             self._on_ready(self._address)
 

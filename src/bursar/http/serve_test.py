@@ -16,10 +16,13 @@ from bursar.http.auth import mint
 from bursar.http.conftest import SECRET
 from tests.patience import PATIENCE_SECONDS, wait_until
 
+# Says where it answers, and how many objects a search for garbage looks through.
 PROGRAM = """
+import gc
 from bursar.http.serve import serve
 from bursar.settings import Settings
-serve(Settings.from_environment(), "127.0.0.1", 0, on_ready=lambda at: print(at, flush=True))
+def ready(at): print(at, len(gc.get_objects()), sep="\\n", flush=True)
+serve(Settings.from_environment(), "127.0.0.1", 0, on_ready=ready)
 """
 
 
@@ -69,6 +72,15 @@ def test_a_real_server_answers_and_ends_cleanly(
     assert "Traceback" not in log
     assert SECRET not in log
     assert '"route":"/v1/grants"' in log
+
+
+def test_nobody_waits_for_a_search_through_what_was_there_at_the_start(
+    server: tuple[str, subprocess.Popen[str]],
+) -> None:
+    _, process = server
+    assert process.stdout is not None
+
+    assert int(process.stdout.readline()) < 5_000  # Without care: 80,000.
 
 
 def test_those_who_listen_or_wait_do_not_keep_it_from_ending(

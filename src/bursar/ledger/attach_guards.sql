@@ -16,8 +16,9 @@ DECLARE
     v_template text;
 BEGIN
     -- The kernel writes as the role that owns its functions; everybody else is asked who they are.
-    -- A WHEN clause is read anew for every statement, so it is short.
-    v_stranger := format('current_user <> %L', current_user);
+    -- A WHEN clause is read anew for every statement, so it is short. A constant name would be
+    -- written in it with all its 64 bytes.
+    v_stranger := format('current_user <> %L::text', current_user);
 
     FOREACH v_template IN ARRAY ARRAY[
         'CREATE OR REPLACE TRIGGER a_bursar_writers_insert BEFORE INSERT ON %1$s FOR EACH ROW

@@ -19,7 +19,7 @@ DECLARE
     v_actor CONSTANT text := coalesce(q ->> 'actor', v_principal);
     v_key CONSTANT text := q ->> 'key';
     v_expected CONSTANT text := q ->> 'expected_price';
-    v_creator_id text;
+    v_creator_id uuid;
     v_price bigint;
     v_id bigint;
     v_outcome json;
@@ -57,7 +57,7 @@ BEGIN
     WHERE r.id = v_reward_id AND r.is_active AND NOT EXISTS (
         SELECT FROM public.collected_rewards AS c
         WHERE c.collector_id = v_collector AND c.reward_id = v_reward_id);
-    IF v_creator_id IS NULL OR v_creator_id = v_collector_id THEN
+    IF v_creator_id IS NULL OR v_creator_id = v_collector THEN
         RETURN NULL;
     END IF;
     IF v_expected IS NOT NULL THEN
@@ -67,8 +67,8 @@ BEGIN
     END IF;
 
     v_id := nextval('bursar.transaction_id_seq');
-    v_outcome := bursar.pay_credit(v_id, 'purchase_reward', v_collector_id, v_creator_id, v_price,
-        'earned', 'reward ' || v_reward_id, v_actor,
+    v_outcome := bursar.pay_credit(v_id, 'purchase_reward', v_collector_id,
+        v_creator_id::text, v_price, 'earned', 'reward ' || v_reward_id, v_actor,
         bursar.claim(v_collector_id, v_principal, 'purchase_reward', v_key),
         bursar.fingerprint(concat(v_reward_id, ' ', v_expected)),
         json_build_object('reward_id', v_reward_id, 'price', v_price));
@@ -78,7 +78,7 @@ BEGIN
     SELECT r.id, v_collector, v_price, v_id, bursar.clock()
     FROM public.rewards AS r
     WHERE r.id = v_reward_id AND r.is_active AND r.cost = v_price
-        AND r.creator_id = v_creator_id::uuid;
+        AND r.creator_id = v_creator_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'Something changed meanwhile.' USING ERRCODE = 'UBX02';
     END IF;
