@@ -25,6 +25,14 @@ DECLARE
         JOIN pg_collation AS c ON c.oid = a.attcollation
         JOIN pg_namespace AS n ON n.oid = c.collnamespace
         WHERE a.attrelid = (p ->> 'store')::regclass AND a.attname = p ->> 'owner_column'), '');
+    -- An index on uuids answers them in the lock order, unless it was made the other way round (one
+    -- that comes later counts from the next build); one on texts has the order of its collation.
+    v_sorted CONSTANT boolean := p ->> 'owner_type' = 'uuid' AND NOT EXISTS (
+        SELECT FROM pg_index AS i
+        CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indoption::int2[]) AS k (attnum, option)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        WHERE i.indrelid = (p ->> 'store')::regclass AND a.attname = p ->> 'owner_column'
+            AND k.option & 1 = 1);
     v_parts CONSTANT text[] := ARRAY[p ->> 'asset', p ->> 'store',
         quote_ident(p ->> 'owner_column'), quote_ident(p ->> 'balance_column'),
         v_owner, p ->> 'own', p ->> 'asset_column', p ->> 'asset_value',
@@ -95,7 +103,7 @@ BEGIN%13$s
     WITH moved AS (
         UPDATE %2$s AS w SET bursar_seq = w.bursar_seq + 1,
             %4$s = w.%4$s + CASE WHEN w.%3$s = v_payer THEN -p_amount ELSE p_amount END
-        -- One look-up of both, in the order of the index.
+        -- One look-up of both, in the order of the index: see v_sorted.
         WHERE %11$s w.%3$s IN (v_payer, v_payee)
             AND w.bursar_held = 0 AND w.bursar_status = 'open'
             AND w.%4$s + CASE WHEN w.%3$s = v_payer THEN -p_amount ELSE p_amount END
@@ -143,13 +151,12 @@ $b$$f$] LOOP
         EXECUTE format(v_text, VARIADIC v_parts || ARRAY[
             v_own,
             p ->> 'balance_max',
-            -- An index on uuids has the lock order, one on texts has that of its collation.
-            CASE p ->> 'owner_type' WHEN 'text' THEN format('
+            CASE WHEN v_sorted THEN '' ELSE format('
     PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = least(p_payer COLLATE "C", p_payee)::%4$s
         FOR NO KEY UPDATE;
     PERFORM FROM %1$s AS w WHERE %2$s w.%3$I = greatest(p_payer COLLATE "C", p_payee)::%4$s
         FOR NO KEY UPDATE;',
-                p ->> 'store', v_own, p ->> 'owner_column', v_owner) ELSE '' END]);
+                p ->> 'store', v_own, p ->> 'owner_column', v_owner) END]);
     END LOOP;
     FOREACH v_name IN ARRAY ARRAY['lock_%s(text[], boolean)', 'write_%s(bursar.wallet_state[])',
         'open_%s(text[])', 'look_%s(text)',

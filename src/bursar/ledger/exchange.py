@@ -75,6 +75,7 @@ class Exchange:
         if self._socket is not None:
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._socket)) as handle:
                 handle.shutdown(socket.SHUT_RDWR)
+            self._watch_again()
 
     async def _answered(self) -> pq.abc.PGresult:
         self._result = None
@@ -117,6 +118,19 @@ class Exchange:
                 self._result = result
         except psycopg.Error as error:
             self._break_off(error)
+        else:
+            if self._answer is not None and not self._answer.done():
+                self._watch_again()
+
+    def _watch_again(self) -> None:
+        """Watch the socket for certain.
+
+        When a socket has an error, libuv calls once and stops watching it, without a word. What was
+        read in that call may be what came before the error, and then the end is still to be heard.
+        """
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._loop.add_reader(self._socket, self._take_in)
 
     def _break_off(self, error: psycopg.Error) -> None:
         """There is no connection any more: whoever waits hears why, if the server has said so.

@@ -1,8 +1,14 @@
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import select
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 
 import psycopg
 import pytest
+import uvloop
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bursar.db.pool import open_connection
 from bursar.db.scratch import ScratchDatabase
@@ -133,6 +139,61 @@ async def test_one_that_is_cut_fails_at_once(exchange: Exchange) -> None:
     with pytest.raises(psycopg.OperationalError):
         await waiting
     assert not exchange.is_open
+
+
+class Relay(threading.Thread):
+    """Stands before the database until it goes deaf; then away, with a word and a question unread.
+
+    So does a server's process that is ended because another one was killed.
+    """
+
+    def __init__(self, database: ScratchDatabase) -> None:
+        super().__init__()
+        self.deaf, self.gone = threading.Event(), threading.Event()
+        known = conninfo_to_dict(database.url)
+        self._target = f"{known['host']}/.s.PGSQL.{known['port']}"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        host, port = self._listener.getsockname()
+        self.url = make_conninfo(database.url, host=host, hostaddr=host, port=port)
+
+    def run(self) -> None:
+        with (
+            self._listener,
+            self._listener.accept()[0] as near,
+            socket.socket(socket.AF_UNIX) as far,
+        ):
+            far.connect(self._target)
+            while not self.deaf.is_set():
+                for ready in select.select([near, far], [], [], 0.02)[0]:
+                    (far if ready is near else near).sendall(ready.recv(65536))
+            self.gone.wait(PATIENCE_SECONDS)
+            near.sendall(b"N\0\0\1\0SWARNING")
+
+
+# The service runs on uvloop, an application perhaps on asyncio's own loop.
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_peer_that_goes_away_with_the_question_unread_is_noticed(
+    empty_database: ScratchDatabase, run: Callable[[Coroutine[Any, Any, None]], None]
+) -> None:
+    relay = Relay(empty_database)
+    relay.start()
+
+    async def ask_the_deaf() -> None:
+        connection = await open_connection(relay.url, Settings(), prepare_threshold=None)
+        exchange = Exchange(connection, prepare=True)
+        assert await exchange.ask("echo", ECHO, b"1") == b"1"
+        relay.deaf.set()
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(exchange.ask("echo", ECHO, b"2"))
+        await asyncio.sleep(0.1)
+        relay.gone.set()
+        relay.join()  # Meanwhile the loop does nothing: the word and the end are seen together.
+        with pytest.raises(psycopg.OperationalError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await waiting
+        assert not exchange.is_open
+
+    run(ask_the_deaf())
 
 
 async def test_a_closed_one_leaves_the_number_of_its_socket_to_others(

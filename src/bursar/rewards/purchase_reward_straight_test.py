@@ -1,15 +1,23 @@
 """A lone purchase on its straight road: taken where all is plain, and the same answer elsewhere."""
 
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, LiteralString
 
 import pytest
 
 from tests.ledger_in_sql import Ledger, Outcome, code, done
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.store import new_id, reward
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
 SERVICE = {"role": "service_role"}
+LOCK: LiteralString = (
+    "SELECT user_id::text FROM public.user_credits WHERE user_id = %s FOR UPDATE NOWAIT"
+)
+WAITS: LiteralString = (
+    "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+)
 
 
 def buy(ledger: Ledger, **request: object) -> Outcome:
@@ -77,6 +85,35 @@ def test_what_is_plain_and_alone_needs_no_more_than_the_straight_road(
 
     assert done(outcome)["balance"] == 40
     assert ledger.wallet(buyer) == (100, 0, 0)
+
+
+@pytest.mark.parametrize("index", [None, "public.user_credits (user_id DESC)"])
+def test_the_lower_wallet_is_locked_first_whichever_index_finds_them(
+    ledger: Ledger, index: LiteralString | None
+) -> None:
+    low, high = sorted((ledger.funded(100), ledger.funded(100)))
+    caller = ledger.database.connect()
+    caller.execute("SET lock_timeout = '60s'")
+    if index is not None:
+        caller.execute(f"CREATE INDEX backwards ON {index}")
+        caller.execute("SELECT bursar.build_stores()")
+
+    for buyer, seller in ((low, high), (high, low)):
+        asked = {"reward_id": reward(ledger.admin, 1, creator_id=seller), "collector_id": buyer}
+        with ThreadPoolExecutor(1) as pool:
+            with ledger.admin.transaction():
+                ledger.rows(LOCK, low)
+                purchase = pool.submit(
+                    ledger.one, "purchase_reward", caller, caller=SERVICE, key=new_id(), **asked
+                )
+                wait_until(lambda: ledger.rows(WAITS, caller.info.backend_pid) == [(1,)])
+                assert ledger.rows(LOCK, high) == [(high,)]
+            done(purchase.result(PATIENCE_SECONDS))
+
+    if index is not None:
+        caller.execute("DROP INDEX public.backwards")
+        caller.execute("SELECT bursar.build_stores()")
+    caller.close()
 
 
 def test_the_promises_hold(ledger: Ledger) -> None:

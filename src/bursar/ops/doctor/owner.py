@@ -47,12 +47,14 @@ def handed_over(step: Step, owner: str | None, role: str) -> Step:
 def owned_alike(expected: Schema, live: Schema) -> Schema:
     """Return the expected schema as the owner of the live one would have made it.
 
-    Conditions such as `CURRENT_USER <> 'app'::name` name whoever ran the migrations.
+    Conditions such as `CURRENT_USER <> 'app'::text` name whoever ran the migrations.
     """
     theirs, ours = usual_owner(expected), usual_owner(live)
     if theirs is None or ours is None or theirs == ours:
         return expected
-    was, will = (f"{literal(owner.strip(chr(34)))}::name" for owner in (theirs, ours))
+    was, will = (
+        f"CURRENT_USER <> {literal(owner.strip(chr(34)))}::text" for owner in (theirs, ours)
+    )
 
     def told(name: str, value: Any) -> Any:
         if name == "owner":
