@@ -101,8 +101,7 @@ def test_the_lower_wallet_is_locked_first_whichever_index_finds_them(
     for buyer, seller in ((low, high), (high, low)):
         asked = {"reward_id": reward(ledger.admin, 1, creator_id=seller), "collector_id": buyer}
         with ThreadPoolExecutor(1) as pool:
-            with ledger.admin.transaction():
-                ledger.rows(LOCK, low)
+            with ledger.held_by_somebody(LOCK, low):
                 purchase = pool.submit(
                     ledger.one, "purchase_reward", caller, caller=SERVICE, key=new_id(), **asked
                 )
