@@ -692,16 +692,8 @@ COMMENT ON FUNCTION bursar.attach_guards(p_asset text, p_store regclass, p_owner
 --
 
 CREATE FUNCTION bursar.attempt(p_handler text, p_requests jsonb, p_verb text, p_patience integer) RETURNS json
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET enable_bitmapscan TO 'off'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-    SET jit TO 'off'
-    SET cpu_tuple_cost TO '1'
-    SET cpu_index_tuple_cost TO '1'
     AS $_$
 DECLARE
     v_all json[] := '{}';
@@ -1820,7 +1812,7 @@ CREATE FUNCTION bursar.carry(p_verb text, p_requests jsonb) RETURNS json
 DECLARE
     v_patience integer := 1;
     v_lone boolean;
-    v_at_gate boolean;
+    v_entered boolean;
     v_detail text;
     v_outcome json;
 BEGIN
@@ -1839,7 +1831,7 @@ BEGIN
             -- Inside the block, because what is undone lets go of the gate too. Its flag is read
             -- where the wallets are locked.
             LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
-            v_at_gate := false;
+            v_entered := true;
             v_outcome := bursar.straight(p_verb, p_requests -> 0);
             IF v_outcome IS NOT NULL THEN
                 RETURN json_build_array(v_outcome);
@@ -1848,7 +1840,7 @@ BEGIN
             WHEN SQLSTATE 'UBX02' OR unique_violation OR invalid_text_representation THEN
                 NULL;
             WHEN lock_not_available OR deadlock_detected THEN
-                IF v_at_gate IS NULL THEN
+                IF v_entered IS NULL THEN
                     RETURN array_to_json(
                         bursar.refused_all(p_requests, 'BUSY', nullif(p_verb, 'batch')));
                 END IF;

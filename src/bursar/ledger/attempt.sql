@@ -5,7 +5,7 @@
 -- Carries out a batch through `p_handler`, a function (requests jsonb, wait boolean) that locks,
 -- reads, decides and posts, and answers the outcomes of the requests or of the first few of them;
 -- the rest follow in another call, in the same transaction. `p_patience` is how often a lock is
--- waited for, each time for lock_timeout; bursar.carry sets both.
+-- waited for, each time for lock_timeout. It is called by bursar.carry, with its planner settings.
 --
 -- What may go wrong is undone to the start of the batch and tried again:
 --   UBX01  wallets that will be credited do not exist: they are opened, in lock order, first; where
@@ -15,23 +15,11 @@
 --   without waiting, and only the requests whose wallet is busy are answered BUSY;
 --   a wallet could not be opened in time: the requests go on one by one.
 -- Anything else is a fault and undoes the whole call.
---
--- The planner settings keep plans the same for batches of one and of a thousand, on tables of ten
--- rows and of ten million: index look-ups only, planned once per session. Rows are made dear,
--- because a plan that was made while a table was small is kept while it grows.
 CREATE OR REPLACE FUNCTION bursar.attempt(
     p_handler text, p_requests jsonb, p_verb text, p_patience integer
 ) RETURNS json
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET jit = off
-SET cpu_tuple_cost = 1
-SET cpu_index_tuple_cost = 1
 AS $$
 DECLARE
     v_all json[] := '{}';

@@ -8,7 +8,7 @@
 -- Pay is the straight road of one payment between two wallets, on which a lone request travels: it
 -- writes at once, in the lock order, what most payments come to, and raises UBX02 where anything is
 -- out of the ordinary: a closed gate, a known claim, too little, a hold, a debt, a wallet that is
--- missing or not open. Then bursar.attempt undoes it and goes the long way.
+-- missing or not open. Then bursar.carry undoes it and goes the long way.
 CREATE OR REPLACE FUNCTION bursar.build_store(p jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp

@@ -2,8 +2,9 @@
 -- requires: ledger/done.sql
 -- requires: rewards/credit.sql
 -- The straight road of a lone purchase: everything is as it should be, so nothing that batches and
--- refusals need is set up. Answers NULL wherever it is not, or raises UBX02 where that shows only
--- under the locks; then bursar.purchase_reward_batch goes over the same request and has the word.
+-- refusals need is set up. Answers NULL wherever it is not, or raises: UBX02 where that shows only
+-- under the locks, and what bursar.carry catches besides. Then bursar.purchase_reward_batch goes
+-- over the same request and has the word.
 -- Each condition has a statement of its own, because PL/pgSQL sets up an expression as a whole
 -- at its first use in a transaction.
 CREATE OR REPLACE FUNCTION bursar.purchase_reward_straight(q jsonb) RETURNS json

@@ -109,6 +109,10 @@ def test_a_wrong_value_is_refused_by_name_and_its_neighbour_buys(
         assert outcome["details"] == {"field": field}
     assert code(outcomes[-2]) == "MALFORMED"
     assert done(outcomes[-1])["balance"] == 40
+    for value in values:
+        lone = ledger.one("purchase_reward", **({"key": "lone"} | good | {field: value}))
+        assert code(lone) == "MALFORMED"
+        assert lone["details"] == {"field": field}
 
 
 @pytest.mark.parametrize(
