@@ -143,7 +143,8 @@ _DIFFERS = (
     (r"Connections: \d+ of \d+, \d+", "Connections: N"),
     (r"\b\d+ (?=of \d+ hold|deadlocks)", "N "),
     (r"of \d+ hold", "of N hold"),
-    (r"\b\d[\d,.]*(?= (s\b|bytes|rows in|tables|sessions))", "N"),
+    (r"\b\d[\d,.]*(?= (s\b|bytes|rows in|tables))", "N"),
+    (r"\(\d+( sessions?)? now\)", "(N now)"),
     (r"\d[\d,.]*(?= ?(ms|MiB))", "N"),  # also in a cell, where no space is left
     (r"[━─-]{3,}", "—"),
     (r" +", " "),

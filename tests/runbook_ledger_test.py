@@ -209,7 +209,8 @@ def test_restoring_a_backup(ledger: Ledger) -> None:
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s)",
             [f"{database.name}_before_"],
         ).fetchall()
-    page.stands_for = {"shop_before_20261121_211325": kept, **page.stands_for}
+    [shown] = set(re.findall(r"shop_before_\d+_\d+", sections()["Restoring a backup"]))
+    page.stands_for = {shown: kept, **page.stands_for}
     assert page.follow("restore --back") == 0
     page.follow("db psql")
 

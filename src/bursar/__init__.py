@@ -3,7 +3,7 @@
 import bursar
 
 async with bursar.connect("postgresql://…") as bank:
-    outcome = await bank.grant(owner_id="ada", asset="credit", amount=100)
+    outcome = await bank.grant(owner_id=user_id, asset="credit", amount=100)
 """
 
 from typing import TYPE_CHECKING, Any

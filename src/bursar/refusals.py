@@ -27,8 +27,9 @@ class Refusal:
     hint: str
 
 
-# The order is that in which a request is judged: of several reasons to refuse, the first is
-# answered. A door may refuse earlier what it sees by itself: a token, a body, a full queue.
+# The order is that of the steps in which a request is judged: of several reasons to refuse, the
+# first is answered. Within what a verb finds, the order is that of its own SQL. A door may refuse
+# earlier what it sees by itself: a token, a body, a full queue.
 # Three lines each; the formatter would make eight of them.
 # fmt: off
 REFUSALS: tuple[Refusal, ...] = (

@@ -1,1 +1,1 @@
-"""Store-fronts to try the apps in, and the frame that every page of ours is set in."""
+"""Store-fronts to try the apps in, with their visitors, and what just happened beside them."""

@@ -22,8 +22,8 @@ async def deduct_credit(
 
     `rate_limit_seconds` is how long ago the last turn must be; by default the product says so.
 
-    Refused, in this order: DEGRADED, MALFORMED, NOT_AUTHORIZED, PRODUCT_NOT_FOUND,
-    IDEMPOTENCY_MISMATCH, BUSY, WALLET_NOT_FOUND, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS,
+    Refused, in this order: DEGRADED, MALFORMED, NOT_AUTHORIZED, IDEMPOTENCY_MISMATCH,
+    PRODUCT_NOT_FOUND, BUSY, WALLET_NOT_FOUND, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS,
     RATE_LIMITED. Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
     """
     request = request_of(

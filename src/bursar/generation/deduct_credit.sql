@@ -8,7 +8,7 @@
 --
 -- Fields: user_id, [product = image], [rate_limit_seconds: 0 to 86400; by default the product's],
 -- caller {role, sub}, [key], [principal], [actor].
--- Refusals, in order: DEGRADED, MALFORMED, NOT_AUTHORIZED, PRODUCT_NOT_FOUND, IDEMPOTENCY_MISMATCH,
+-- Refusals, in order: DEGRADED, MALFORMED, NOT_AUTHORIZED, IDEMPOTENCY_MISMATCH, PRODUCT_NOT_FOUND,
 -- BUSY, WALLET_NOT_FOUND, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, RATE_LIMITED (told
 -- before a wallet's status where there is credit enough).
 -- Locks: the users' wallets.

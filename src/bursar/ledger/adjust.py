@@ -31,7 +31,7 @@ async def adjust(
     carried out once; without one the engine mints one. `principal` is the class the key belongs to,
     `actor` who is journaled.
 
-    Refused, in this order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, ASSET_NOT_FOUND,
+    Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, ASSET_NOT_FOUND, BUSY,
     WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
     Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
     """

@@ -4,8 +4,8 @@
 --
 -- Fields: owner_id, asset, amount (signed, not zero), [shortfall = refuse | debt],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- ASSET_NOT_FOUND, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, ASSET_NOT_FOUND, BUSY,
+-- WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
 CREATE OR REPLACE FUNCTION bursar.adjust_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[

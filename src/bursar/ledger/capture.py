@@ -34,8 +34,8 @@ async def capture(
     carried out once; without one the engine mints one. `principal` is the class the key belongs to,
     `actor` who is journaled.
 
-    Refused, in this order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, HOLD_NOT_FOUND,
-    HOLD_ENDED, HOLD_EXCEEDED, WALLET_CLOSED, BALANCE_LIMIT.
+    Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, HOLD_NOT_FOUND, HOLD_ENDED,
+    HOLD_EXCEEDED, BUSY, WALLET_CLOSED, BALANCE_LIMIT.
     Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
     """
     request = request_of(

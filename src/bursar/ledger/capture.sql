@@ -7,8 +7,8 @@
 -- Fields: hold_id, [amount = all that is left], [over_run = reject | cap | overdraft], [final],
 -- [to_owner_id = revenue],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- HOLD_NOT_FOUND, HOLD_ENDED, HOLD_EXCEEDED, WALLET_CLOSED, BALANCE_LIMIT.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, HOLD_NOT_FOUND, HOLD_ENDED,
+-- HOLD_EXCEEDED, BUSY, WALLET_CLOSED, BALANCE_LIMIT.
 CREATE OR REPLACE FUNCTION bursar.capture_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[

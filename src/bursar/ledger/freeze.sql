@@ -4,8 +4,8 @@
 --
 -- Fields: owner_id, asset, wallet_status = open | frozen | closed,
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- ASSET_NOT_FOUND, WALLET_NOT_FOUND, WALLET_NOT_EMPTY.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, ASSET_NOT_FOUND, BUSY,
+-- WALLET_NOT_FOUND, WALLET_NOT_EMPTY.
 CREATE OR REPLACE FUNCTION bursar.freeze_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, 0, NULL)]::bursar.leg[];

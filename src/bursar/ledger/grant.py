@@ -34,8 +34,8 @@ async def grant(
     carried out once; without one the engine mints one. `principal` is the class the key belongs to,
     `actor` who is journaled.
 
-    Refused, in this order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, EXTERNAL_ID_TAKEN,
-    ASSET_NOT_FOUND, WALLET_CLOSED, BALANCE_LIMIT.
+    Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, EXTERNAL_ID_TAKEN,
+    ASSET_NOT_FOUND, BUSY, WALLET_CLOSED, BALANCE_LIMIT.
     Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
     """
     request = request_of(

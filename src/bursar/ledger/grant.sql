@@ -5,8 +5,8 @@
 --
 -- Fields: owner_id, asset, amount, [bucket], [external: {provider, account, mode: live | test,
 -- id}], and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, EXTERNAL_ID_TAKEN,
--- ASSET_NOT_FOUND, WALLET_CLOSED, BALANCE_LIMIT.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, EXTERNAL_ID_TAKEN,
+-- ASSET_NOT_FOUND, BUSY, WALLET_CLOSED, BALANCE_LIMIT.
 CREATE OR REPLACE FUNCTION bursar.grant_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[

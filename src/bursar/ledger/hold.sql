@@ -3,8 +3,8 @@
 --
 -- Fields: owner_id, asset, amount, [expires_in_seconds = 3600, at most 86400],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- ASSET_NOT_FOUND, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, ASSET_NOT_FOUND, BUSY,
+-- WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS.
 CREATE OR REPLACE FUNCTION bursar.hold_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, q.amount, NULL)]::bursar.leg[];

@@ -2,8 +2,9 @@
 -- requires: ledger/lock_wallets.sql
 -- requires: ledger/open_wallets.sql
 -- requires: ledger/remember.sql
--- The only writer of transactions, entries and, but for raw SQL, of balances. Takes wallets that
--- are locked, requests and their legs; answers an outcome for each request, in order, and the
+-- Writes transactions, entries and balances. Besides it there are only the straight road
+-- (pay_<asset>), the transactions of holds that expire, and what records raw SQL. Takes wallets
+-- that are locked, requests and their legs; answers an outcome for each request, in order, and the
 -- transaction where there is a new one.
 --
 -- The key is written together with its outcome, after the decision: the wallet's lock is the fence

@@ -29,8 +29,8 @@ async def refund(
     carried out once; without one the engine mints one. `principal` is the class the key belongs to,
     `actor` who is journaled.
 
-    Refused, in this order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, TRANSACTION_NOT_FOUND,
-    NOT_REFUNDABLE, REFUND_EXCEEDED, WALLET_CLOSED, BALANCE_LIMIT.
+    Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, TRANSACTION_NOT_FOUND,
+    NOT_REFUNDABLE, REFUND_EXCEEDED, BUSY, WALLET_CLOSED, BALANCE_LIMIT.
     Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
     """
     request = request_of(

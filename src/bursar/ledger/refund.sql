@@ -6,8 +6,8 @@
 --
 -- Fields: transaction_id, [amount = all that is left],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- TRANSACTION_NOT_FOUND, NOT_REFUNDABLE, REFUND_EXCEEDED, WALLET_CLOSED, BALANCE_LIMIT.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, TRANSACTION_NOT_FOUND,
+-- NOT_REFUNDABLE, REFUND_EXCEEDED, BUSY, WALLET_CLOSED, BALANCE_LIMIT.
 --
 -- Payees are a line of amounts laid end to end. Refunds eat along it: this one covers the stretch
 -- from `refunded` to `refunded + amount`, so parts always add up and no payee gives back twice.

@@ -3,8 +3,8 @@
 --
 -- Fields: hold_id, [amount = all that is left],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- HOLD_NOT_FOUND, HOLD_ENDED, HOLD_EXCEEDED.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, HOLD_NOT_FOUND, HOLD_ENDED,
+-- HOLD_EXCEEDED, BUSY.
 CREATE OR REPLACE FUNCTION bursar.release_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[ROW(q.n, q.asset, q.owner_id, 0, -q.amount, NULL)]::bursar.leg[];

@@ -3,8 +3,8 @@
 --
 -- Fields: owner_id, asset, amount, [bucket],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- ASSET_NOT_FOUND, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, ASSET_NOT_FOUND, BUSY,
+-- WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS.
 CREATE OR REPLACE FUNCTION bursar.spend_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[

@@ -30,8 +30,8 @@ async def transfer(
     carried out once; without one the engine mints one. `principal` is the class the key belongs to,
     `actor` who is journaled.
 
-    Refused, in this order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY, ASSET_NOT_FOUND,
-    SELF_TRANSFER, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
+    Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, ASSET_NOT_FOUND,
+    SELF_TRANSFER, BUSY, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
     Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.
     """
     request = request_of(

@@ -3,9 +3,8 @@
 --
 -- Fields: owner_id (who pays), to_owner_id, asset, amount, [bucket],
 -- and those that every verb takes: [reason], [metadata], [key], [principal], [actor].
--- Refusals, in order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, BUSY,
--- ASSET_NOT_FOUND, SELF_TRANSFER, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS,
--- BALANCE_LIMIT.
+-- Refusals, in order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, ASSET_NOT_FOUND, SELF_TRANSFER,
+-- BUSY, WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
 CREATE OR REPLACE FUNCTION bursar.transfer_legs(q bursar.instruction) RETURNS bursar.leg[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[

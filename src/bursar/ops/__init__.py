@@ -1,1 +1,1 @@
-"""."""
+"""The runbook as commands, and what watches the service."""

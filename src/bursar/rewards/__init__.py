@@ -1,1 +1,1 @@
-"""."""
+"""Rewards: a collector pays a creator and owns the reward."""

@@ -38,7 +38,7 @@ async def purchase_reward(
     `key` makes the request repeatable: the same key answers the same outcome and charges once;
     without one the engine mints one.
 
-    Refused, in this order: MALFORMED, DEGRADED, IDEMPOTENCY_MISMATCH, NOT_AUTHORIZED,
+    Refused, in this order: DEGRADED, MALFORMED, NOT_AUTHORIZED, IDEMPOTENCY_MISMATCH,
     REWARD_NOT_FOUND, SELF_PURCHASE, ALREADY_COLLECTED, REWARD_INACTIVE, PRICE_CHANGED, BUSY,
     WALLET_CLOSED, WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
     Raises `OutcomeUnknown` when the answer was lost, `Fault` when something failed.

@@ -9,7 +9,7 @@
 --
 -- Fields: reward_id, collector_id, [expected_price], caller {role, sub}, [key], [principal],
 -- [actor].
--- Refusals, in order: MALFORMED, DEGRADED, NOT_AUTHORIZED, IDEMPOTENCY_MISMATCH, REWARD_NOT_FOUND,
+-- Refusals, in order: DEGRADED, MALFORMED, NOT_AUTHORIZED, IDEMPOTENCY_MISMATCH, REWARD_NOT_FOUND,
 -- SELF_PURCHASE, ALREADY_COLLECTED, REWARD_INACTIVE, PRICE_CHANGED, BUSY, WALLET_CLOSED,
 -- WALLET_FROZEN, INSUFFICIENT_FUNDS, BALANCE_LIMIT.
 -- Locks: the wallets of collectors and creators together, sorted. Rewards are read after the
