@@ -706,6 +706,7 @@ DECLARE
     v_send jsonb;
     v_alone boolean := false;
     v_at_gate boolean;
+    v_orphaned boolean := false;
     v_missing jsonb;
     v_timeout text;
     v_detail text;
@@ -746,6 +747,12 @@ BEGIN
                 v_some := '{}';
             WHEN SQLSTATE 'UBX02' THEN
                 v_some := '{}';
+            WHEN foreign_key_violation THEN
+                IF v_orphaned THEN
+                    RAISE;
+                END IF;
+                v_orphaned := true;
+                v_some := '{}';
             WHEN lock_not_available OR deadlock_detected THEN
                 IF v_at_gate THEN
                     RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'BUSY', p_verb));
@@ -765,6 +772,7 @@ BEGIN
         END;
         IF cardinality(v_some) > 0 THEN
             v_tries := 0;
+            v_orphaned := false;
         ELSIF v_tries > 5 THEN
             v_some := bursar.refused_all(v_send, 'BUSY', p_verb);
         END IF;
@@ -1338,7 +1346,7 @@ BEGIN%13$s
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = '%1$s:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -1811,15 +1819,16 @@ CREATE FUNCTION bursar.carry(p_verb text, p_requests jsonb) RETURNS json
     AS $$
 DECLARE
     v_patience integer := 1;
+    v_unbounded CONSTANT boolean := current_setting('lock_timeout') = '0';
     v_lone boolean;
     v_entered boolean;
     v_detail text;
-    v_outcome json;
+    v_outcomes json;
 BEGIN
     -- Whoever calls in another isolation level is told so at the gate.
     v_lone := jsonb_typeof(p_requests) = 'array' AND jsonb_array_length(p_requests) = 1
         AND current_setting('transaction_isolation') = 'read committed';
-    IF current_setting('lock_timeout') = '0' THEN
+    IF v_unbounded THEN
         -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
         -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
         -- be a fresh session that plans everything for the first time while it holds the lock.
@@ -1832,31 +1841,38 @@ BEGIN
             -- where the wallets are locked.
             LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
             v_entered := true;
-            v_outcome := bursar.straight(p_verb, p_requests -> 0);
-            IF v_outcome IS NOT NULL THEN
-                RETURN json_build_array(v_outcome);
+            v_outcomes := bursar.straight(p_verb, p_requests -> 0);
+            IF v_outcomes IS NOT NULL THEN
+                v_outcomes := json_build_array(v_outcomes);
             END IF;
         EXCEPTION
-            WHEN SQLSTATE 'UBX02' OR unique_violation OR invalid_text_representation THEN
+            WHEN SQLSTATE 'UBX02' OR unique_violation OR foreign_key_violation
+                OR invalid_text_representation
+            THEN
                 NULL;
             WHEN lock_not_available OR deadlock_detected THEN
+                v_patience := v_patience - 1;
                 IF v_entered IS NULL THEN
-                    RETURN array_to_json(
+                    v_outcomes := array_to_json(
                         bursar.refused_all(p_requests, 'BUSY', nullif(p_verb, 'batch')));
                 END IF;
-                v_patience := v_patience - 1;
         END;
     END IF;
 
-    IF p_verb = 'batch' THEN
-        RETURN bursar.attempt('carry_out', p_requests, NULL, v_patience);
-    ELSIF p_verb IN ('grant', 'spend', 'transfer', 'hold', 'capture', 'release', 'refund', 'adjust',
-        'freeze')
-    THEN
-        RETURN bursar.attempt(
-            'carry_out', bursar.with_verb(p_requests, p_verb), NULL, v_patience);
+    IF v_outcomes IS NULL THEN
+        v_outcomes := CASE
+            WHEN p_verb = 'batch' THEN bursar.attempt('carry_out', p_requests, NULL, v_patience)
+            WHEN p_verb IN ('grant', 'spend', 'transfer', 'hold', 'capture', 'release', 'refund',
+                'adjust', 'freeze')
+            THEN bursar.attempt(
+                'carry_out', bursar.with_verb(p_requests, p_verb), NULL, v_patience)
+            ELSE bursar.attempt(p_verb || '_batch', p_requests, p_verb, v_patience) END;
     END IF;
-    RETURN bursar.attempt(p_verb || '_batch', p_requests, p_verb, v_patience);
+    IF v_unbounded THEN
+        -- What the caller's transaction does after this waits as it did before.
+        v_detail := set_config('lock_timeout', '0', true);
+    END IF;
+    RETURN v_outcomes;
 END
 $$;
 
@@ -8931,7 +8947,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'community_credit:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'community_credit:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -8992,7 +9008,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'community_credit:owed:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'community_credit:owed:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9049,7 +9065,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'credit:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'credit:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9110,7 +9126,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'credit:owed:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'credit:owed:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9167,7 +9183,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'generation_credit:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'generation_credit:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9228,7 +9244,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'generation_credit:owed:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'generation_credit:owed:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9338,7 +9354,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'streak_shield:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'streak_shield:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9399,7 +9415,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'streak_shield:owed:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'streak_shield:owed:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9456,7 +9472,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'workspace_credit:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'workspace_credit:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;
@@ -9517,7 +9533,7 @@ BEGIN
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = 'workspace_credit:owed:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = 'workspace_credit:owed:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;

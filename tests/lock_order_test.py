@@ -4,6 +4,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from psycopg.types.json import Jsonb
 from tests.at_once import at_once
 from tests.ledger_in_sql import Ledger, code, done
 from tests.patience import PATIENCE_SECONDS
+from tests.store import reward
 
 SECONDS, THREADS = 4.0, 16
 TRANSFER = "SELECT bursar.transfer(%s)"
@@ -227,6 +229,26 @@ def test_the_lock_timeout_is_bounded_where_the_session_sets_none(ledger: Ledger)
     assert code(outcome) == "BUSY"
     assert 0.5 < time.monotonic() - began < PATIENCE_SECONDS
     assert ledger.caller.execute("SHOW lock_timeout").fetchone() == ("0",)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_what_follows_a_verb_in_its_transaction_waits_as_before(ledger: Ledger, busy: bool) -> None:
+    owner, seller = ledger.funded(5), ledger.funded(1)
+    spend = {"owner_id": owner, "asset": "credit", "amount": 1}
+    bought = {"reward_id": reward(ledger.admin, 1, creator_id=seller), "collector_id": owner}
+    held: LiteralString = "SELECT FROM public.user_credits WHERE user_id = %s FOR UPDATE"
+
+    with (
+        ledger.held_by_somebody(held, owner if busy else str(uuid.uuid4())),
+        ledger.caller.transaction(),
+    ):
+        for verb, requests in (
+            ("spend", [spend, spend]),
+            ("purchase_reward", [bought | {"key": "k", "caller": {"role": "service_role"}}]),
+        ):
+            outcomes = ledger.ask(verb, requests)
+            assert [outcome.get("code") == "BUSY" for outcome in outcomes] == [busy] * len(requests)
+            assert ledger.caller.execute("SHOW lock_timeout").fetchone() == ("0",)
 
 
 def test_external_ids_claimed_in_opposite_orders_cost_nobody_an_error(ledger: Ledger) -> None:

@@ -84,6 +84,23 @@ def test_each_step_can_be_undone_and_applied_again(empty_database: ScratchDataba
 
 
 @pytest.mark.postgres_versions("15", "18")
+def test_a_wallet_without_entries_outlives_the_ledger_with_its_guard(
+    empty_database: ScratchDatabase,
+) -> None:
+    migrate.apply_all(empty_database.url)
+    with psycopg.connect(empty_database.url, autocommit=True) as connection:
+        connection.execute("INSERT INTO public.user_credits (user_id) VALUES (gen_random_uuid())")
+
+        migrate.down(empty_database.url, to=0)
+
+        with pytest.raises(psycopg.errors.CheckViolation, match="cannot be negative"):
+            connection.execute("UPDATE public.user_credits SET balance = -1")
+        migrate.apply_all(empty_database.url)
+        assert connection.execute("SELECT balance FROM public.user_credits").fetchall() == [(0,)]
+    assert migrate.verify(empty_database.url).holds
+
+
+@pytest.mark.postgres_versions("15", "18")
 def test_the_ledger_alone_can_be_installed(empty_database: ScratchDatabase) -> None:
     migrate.apply_all(empty_database.url, rooms=["ledger"])
 

@@ -11,6 +11,7 @@
 --   UBX01  wallets that will be credited do not exist: they are opened, in lock order, first; where
 --          that is found out behind a cut, with wallets locked already, nobody is waited for;
 --   UBX02  a claim was taken meanwhile by a request on another wallet: its outcome is there now;
+--   a row that one of ours was to refer to was deleted meanwhile: it is not found now;
 --   a lock was not had in time, or a raw UPDATE of many rows deadlocked with us: the batch goes on
 --   without waiting, and only the requests whose wallet is busy are answered BUSY;
 --   a wallet could not be opened in time: the requests go on one by one.
@@ -32,6 +33,7 @@ DECLARE
     v_send jsonb;
     v_alone boolean := false;
     v_at_gate boolean;
+    v_orphaned boolean := false;
     v_missing jsonb;
     v_timeout text;
     v_detail text;
@@ -72,6 +74,12 @@ BEGIN
                 v_some := '{}';
             WHEN SQLSTATE 'UBX02' THEN
                 v_some := '{}';
+            WHEN foreign_key_violation THEN
+                IF v_orphaned THEN
+                    RAISE;
+                END IF;
+                v_orphaned := true;
+                v_some := '{}';
             WHEN lock_not_available OR deadlock_detected THEN
                 IF v_at_gate THEN
                     RETURN array_to_json(v_all || bursar.refused_all(v_rest, 'BUSY', p_verb));
@@ -91,6 +99,7 @@ BEGIN
         END;
         IF cardinality(v_some) > 0 THEN
             v_tries := 0;
+            v_orphaned := false;
         ELSIF v_tries > 5 THEN
             v_some := bursar.refused_all(v_send, 'BUSY', p_verb);
         END IF;

@@ -129,7 +129,7 @@ BEGIN%13$s
     FROM moved AS m WHERE m.pays
     RETURNING outcome, EXISTS (SELECT FROM moved AS m WHERE NOT m.pays) INTO v_outcome, v_both;
     IF v_both IS NOT TRUE OR EXISTS (SELECT FROM bursar.wallet AS o
-        WHERE o.asset = '%1$s:owed' AND o.owner_id = p_payee)
+        WHERE o.asset = '%1$s:owed' AND o.owner_id IN (p_payer, p_payee))
     THEN
         RAISE EXCEPTION 'Something is in the way.' USING ERRCODE = 'UBX02';
     END IF;

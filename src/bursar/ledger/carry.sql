@@ -24,15 +24,16 @@ SET cpu_index_tuple_cost = 1
 AS $$
 DECLARE
     v_patience integer := 1;
+    v_unbounded CONSTANT boolean := current_setting('lock_timeout') = '0';
     v_lone boolean;
     v_entered boolean;
     v_detail text;
-    v_outcome json;
+    v_outcomes json;
 BEGIN
     -- Whoever calls in another isolation level is told so at the gate.
     v_lone := jsonb_typeof(p_requests) = 'array' AND jsonb_array_length(p_requests) = 1
         AND current_setting('transaction_isolation') = 'read committed';
-    IF current_setting('lock_timeout') = '0' THEN
+    IF v_unbounded THEN
         -- Below the second after which PostgreSQL looks for deadlocks, and may choose an operator's
         -- transaction as the victim. A lone request waits again: whoever is ahead in the line may
         -- be a fresh session that plans everything for the first time while it holds the lock.
@@ -45,31 +46,38 @@ BEGIN
             -- where the wallets are locked.
             LOCK TABLE bursar.gate IN ROW EXCLUSIVE MODE;
             v_entered := true;
-            v_outcome := bursar.straight(p_verb, p_requests -> 0);
-            IF v_outcome IS NOT NULL THEN
-                RETURN json_build_array(v_outcome);
+            v_outcomes := bursar.straight(p_verb, p_requests -> 0);
+            IF v_outcomes IS NOT NULL THEN
+                v_outcomes := json_build_array(v_outcomes);
             END IF;
         EXCEPTION
-            WHEN SQLSTATE 'UBX02' OR unique_violation OR invalid_text_representation THEN
+            WHEN SQLSTATE 'UBX02' OR unique_violation OR foreign_key_violation
+                OR invalid_text_representation
+            THEN
                 NULL;
             WHEN lock_not_available OR deadlock_detected THEN
+                v_patience := v_patience - 1;
                 IF v_entered IS NULL THEN
-                    RETURN array_to_json(
+                    v_outcomes := array_to_json(
                         bursar.refused_all(p_requests, 'BUSY', nullif(p_verb, 'batch')));
                 END IF;
-                v_patience := v_patience - 1;
         END;
     END IF;
 
-    IF p_verb = 'batch' THEN
-        RETURN bursar.attempt('carry_out', p_requests, NULL, v_patience);
-    ELSIF p_verb IN ('grant', 'spend', 'transfer', 'hold', 'capture', 'release', 'refund', 'adjust',
-        'freeze')
-    THEN
-        RETURN bursar.attempt(
-            'carry_out', bursar.with_verb(p_requests, p_verb), NULL, v_patience);
+    IF v_outcomes IS NULL THEN
+        v_outcomes := CASE
+            WHEN p_verb = 'batch' THEN bursar.attempt('carry_out', p_requests, NULL, v_patience)
+            WHEN p_verb IN ('grant', 'spend', 'transfer', 'hold', 'capture', 'release', 'refund',
+                'adjust', 'freeze')
+            THEN bursar.attempt(
+                'carry_out', bursar.with_verb(p_requests, p_verb), NULL, v_patience)
+            ELSE bursar.attempt(p_verb || '_batch', p_requests, p_verb, v_patience) END;
     END IF;
-    RETURN bursar.attempt(p_verb || '_batch', p_requests, p_verb, v_patience);
+    IF v_unbounded THEN
+        -- What the caller's transaction does after this waits as it did before.
+        v_detail := set_config('lock_timeout', '0', true);
+    END IF;
+    RETURN v_outcomes;
 END
 $$;
 

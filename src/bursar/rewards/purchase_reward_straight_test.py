@@ -95,5 +95,43 @@ def test_the_lower_wallet_is_locked_first_whichever_index_finds_them(
     caller.close()
 
 
+@pytest.mark.parametrize("company", [0, 1])
+def test_a_reward_that_is_deleted_meanwhile_is_not_found(ledger: Ledger, company: int) -> None:
+    buyer, sold = ledger.funded(100), reward(ledger.admin, 60, creator_id=ledger.funded(1))
+    asked = {"caller": SERVICE, "key": sold, "reward_id": sold, "collector_id": buyer}
+    caller = ledger.database.connect()
+    caller.execute("SET lock_timeout = '60s'")
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        ledger.held_by_somebody("DELETE FROM public.rewards WHERE id = %s", sold) as deleting,
+    ):
+        purchase = pool.submit(
+            ledger.ask, "purchase_reward", [asked, *[{"caller": SERVICE}] * company], caller
+        )
+        wait_until(lambda: ledger.rows(WAITS, caller.info.backend_pid) == [(1,)])
+        deleting.commit()
+        outcome = purchase.result(PATIENCE_SECONDS)[0]
+
+    assert outcome["code"] == "REWARD_NOT_FOUND"
+    assert ledger.wallet(buyer) == (100, 0, 0)
+    caller.close()
+
+
+def test_what_its_payer_owes_is_told_alone_and_in_company(ledger: Ledger) -> None:
+    sold = reward(ledger.admin, 60, creator_id=ledger.funded(1))
+    outcomes = []
+    for company in ([], [{"caller": SERVICE}]):
+        buyer = ledger.funded(1)
+        done(ledger.one("adjust", owner_id=buyer, asset="credit", amount=-51, shortfall="debt"))
+        ledger.admin.execute(
+            "UPDATE public.user_credits SET balance = balance + 100 WHERE user_id = %s", [buyer]
+        )
+        asked = {"caller": SERVICE, "key": buyer, "reward_id": sold, "collector_id": buyer}
+        outcomes.append(done(ledger.ask("purchase_reward", [asked, *company])[0]))
+
+    assert [(told["balance"], told["owed"]) for told in outcomes] == [(40, 50)] * 2
+
+
 def test_the_promises_hold(ledger: Ledger) -> None:
     ledger.keeps_its_promises()

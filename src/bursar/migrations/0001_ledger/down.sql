@@ -10,4 +10,13 @@ BEGIN
 END
 $$;
 DROP SCHEMA bursar CASCADE;
-DROP FUNCTION IF EXISTS public.prevent_negative_balance();
+-- Tables that were kept because there are rows in them keep this guard of theirs.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger
+        WHERE tgfoid = to_regprocedure('public.prevent_negative_balance()'))
+    THEN
+        DROP FUNCTION IF EXISTS public.prevent_negative_balance();
+    END IF;
+END
+$$;
