@@ -186,6 +186,7 @@ def test_restoring_a_backup(ledger: Ledger) -> None:
     taken = take_backup(database.url, Path("backups"))
     ledger.admin.execute("UPDATE public.rewards SET cost = 1")  # where is its WHERE?
     page = incident("Restoring a backup", database)
+    [shown] = set(re.findall(r"shop_before_\d+_\d+", sections()["Restoring a backup"]))
     page.stands_for["backup_20261121_211318.dump"] = taken.path.name
 
     def costs() -> list[tuple[int]]:
@@ -209,7 +210,6 @@ def test_restoring_a_backup(ledger: Ledger) -> None:
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s)",
             [f"{database.name}_before_"],
         ).fetchall()
-    [shown] = set(re.findall(r"shop_before_\d+_\d+", sections()["Restoring a backup"]))
     page.stands_for = {shown: kept, **page.stands_for}
     assert page.follow("restore --back") == 0
     page.follow("db psql")
