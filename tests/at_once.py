@@ -48,5 +48,11 @@ def asked_at_once(ledger: Ledger, verb: str, requests: list[dict[str, Any]]) -> 
     return at_once(
         ledger.database,
         len(requests),
-        lambda number, connection: ledger.one(verb, connection, **requests[number]),
+        lambda number, connection: ledger.one(verb, patient(connection), **requests[number]),
     )
+
+
+def patient(connection: psycopg.Connection) -> psycopg.Connection:
+    """A session that waits for a wallet however many are ahead of it in the line."""
+    connection.execute("SET lock_timeout = '60s'")
+    return connection

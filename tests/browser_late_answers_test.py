@@ -13,6 +13,7 @@ from bursar.demo.learners import NEW_LEARNER
 from bursar.demo.members import MODERATOR, READER, REGULAR
 from bursar.demo.stage import stage_with_provider
 from bursar.demo.visitors import COLLECTOR
+from bursar.stand_ins.provider.process import LocalProvider
 
 try:
     from playwright.sync_api import Browser, Route, expect
@@ -27,20 +28,22 @@ except ImportError as error:
     pytest.skip(f"there is no browser: {error}", allow_module_level=True)
 
 
+Served = tuple[ScratchDatabase, str, LocalProvider]
+
+
 @pytest.fixture(scope="module")
-def served(cluster: Cluster, template: str) -> Iterator[tuple[ScratchDatabase, str]]:
+def served(cluster: Cluster, template: str) -> Iterator[Served]:
     with (
         scratch_database(cluster, template) as database,
-        stage_with_provider(database.service_url) as (address, _),
+        stage_with_provider(database.service_url) as (address, provider),
     ):
-        with database.connect() as admin:
-            admin.execute("UPDATE generation_products SET rate_limit_seconds = 0")
-        yield database, address
+        database.sql("UPDATE generation_products SET rate_limit_seconds = 0")
+        yield database, address, provider
 
 
 @pytest.fixture
-def street(browser: Browser, served: tuple[ScratchDatabase, str]) -> Iterator[Street]:
-    made = Street(browser, *served)
+def street(browser: Browser, served: Served) -> Iterator[Street]:
+    made = Street(browser, *served[:2])
     yield made
     made.close()
 
@@ -130,14 +133,14 @@ def test_nobody_takes_the_session_between_a_sign_in_and_what_it_was_for(street: 
     moderator.close()
 
 
-def test_a_job_that_has_ended_does_not_begin_again(street: Street) -> None:
+def test_a_job_that_has_ended_does_not_begin_again(street: Street, served: Served) -> None:
     page = street.open("studio", APPRENTICE)
-    page.get_by_label("comes late", exact=True).evaluate("input => { input.value = '[late 2]'; }")
-    studio_front.generate(page, fault="comes late")
-    studio_front.state(page, "Working")
-    listed = Late(page, "**/functions/v1/generation-jobs")
-    look_again(page, "studio")
-    listed.wait_for()
+    with studio_front.stands_still(served[2]):
+        studio_front.generate(page)
+        studio_front.state(page, "Working")
+        listed = Late(page, "**/functions/v1/generation-jobs")
+        look_again(page, "studio")
+        listed.wait_for()
     studio_front.state(page, "Finished")
     save = page.get_by_role("link", name="Save: ")
     expect(save).to_be_visible()

@@ -19,6 +19,7 @@ from typing import Any, Self
 import httpx
 
 from bursar.db.scratch import ScratchDatabase
+from bursar.generation import attempt
 from bursar.generation.chores import Chores
 from bursar.generation.openai_provider import OpenAiProvider
 from bursar.generation.provider import Answer, Job
@@ -116,6 +117,8 @@ class Crew:
 def main() -> None:
     """Keep so many workers running as the command line says, until told to stop."""
     count, settings = int(sys.argv[1]), Settings.from_environment()
+    # A provider that is away for a while is back before a job's time is over.
+    attempt.BACKOFF_SECONDS_MAX = 2.0
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())

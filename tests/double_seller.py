@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-SLOW_SECONDS = 0.02
+SLOW_SECONDS = 0.5
 
 balances: Counter[str] = Counter()
 rewards: dict[str, tuple[str, int]] = {}

@@ -34,6 +34,8 @@ JOBS = 1000 if LONG else 400
 USERS = 25
 SEED = int(os.environ.get("BURSAR_TEST_SEED", "0")) or random.SystemRandom().randint(1, 2**31)
 PATIENCE_SECONDS = 60 + JOBS * 0.6
+# Bounded, since on a slow machine nothing is ever done between two kills.
+WORKER_KILLS_MAX, OTHER_KILLS_MAX = JOBS // 6, JOBS // 16
 # Each lease of a job is noted, so that each call can be asked for its own.
 LEASES: LiteralString = """
     CREATE TABLE public.leases (job_id uuid NOT NULL, had_at timestamptz NOT NULL);
@@ -70,17 +72,21 @@ class Storm:
         self.is_over = False
 
     async def strike_workers(self) -> None:
-        """Kill a worker every now and then, until it is over."""
-        while not self.is_over:
+        """Kill a worker every now and then, until it is over or there were enough."""
+        while self.kills["worker"] < WORKER_KILLS_MAX:
             await asyncio.sleep(self.dice.uniform(0.2, 1.0))
+            if self.is_over:
+                break
             if pids := self.crew.pids():
                 self.kills["worker"] += 1
                 self.crew.kill(self.dice.choice(pids))
 
     async def strike_others(self) -> None:
-        """Kill the service, which works as well, or the provider, until it is over."""
-        while not self.is_over:
+        """Kill the service, which works as well, or the provider, likewise."""
+        while self.kills["service"] + self.kills["provider"] < OTHER_KILLS_MAX:
             await asyncio.sleep(self.dice.uniform(0.5, 2.0))
+            if self.is_over:
+                break
             if self.dice.random() < 0.7:
                 self.kills["service"] += 1
                 await asyncio.to_thread(self.service.kill)

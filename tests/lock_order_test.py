@@ -136,7 +136,8 @@ def test_a_wallet_held_by_a_forgotten_session_delays_its_own_request_only(ledger
     with ledger.held_by_somebody(
         "UPDATE public.user_credits SET balance = balance - 3 WHERE user_id = %s", owners[20]
     ):
-        found = answers(ledger, "spend", spends, 7.5)
+        # Were each of those behind it to wait as well, it would be 29 seconds and more.
+        found = answers(ledger, "spend", spends, 25)
     again = ledger.ask("spend", spends)
 
     assert found == ["done"] * 20 + ["BUSY"] + ["done"] * 29

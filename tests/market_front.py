@@ -39,8 +39,7 @@ class Market:
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Carry out a statement as the superuser, and return its rows."""
-        cursor = self.database.connect().execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return self.database.sql(statement, *values)
 
     def outcome(self, function: str, *values: Any) -> dict[str, Any]:
         """Call a function of the database that answers an outcome, which must be done."""

@@ -210,6 +210,7 @@ class Storm:
         async with await psycopg.AsyncConnection.connect(
             self.database.service_url, autocommit=True
         ) as connection:
+            await connection.execute("SET lock_timeout = '60s'")
             cursor = await connection.execute(
                 "SELECT bursar.complete_credit_lead_purchase(%s)", [Jsonb(carts)]
             )

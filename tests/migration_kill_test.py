@@ -100,7 +100,7 @@ def test_killed_at_any_statement_and_run_again_it_ends_well(database: ScratchDat
             ],
             capture_output=True,
             text=True,
-            timeout=1200 if LONG else 300,
+            timeout=1200 if LONG else 540,
             check=False,
         )
 

@@ -26,7 +26,7 @@ from bursar.ops import migrate
 from bursar.ops.audit import run_audit
 from bursar.settings import Settings
 from tests.commons import ASSET, posted
-from tests.deployment import Deployment
+from tests.deployment import PATIENT, Deployment
 from tests.ledger_in_sql import Ledger
 from tests.steady_load import Request, SteadyLoad, a_request
 from tests.storms import LONG
@@ -102,7 +102,7 @@ def town(
             " 'asset', %s::text, 'amount', 7, 'idempotency_key', u.id))) FROM public.users AS u",
             [ASSET],
         )
-        server = Deployment(database, tmp_path_factory.mktemp("town")).start()
+        server = Deployment(database, tmp_path_factory.mktemp("town"), PATIENT).start()
         stack.callback(server.stop)
         yield Town(database, server, ledger, author, post, sign_in(server, name))
 

@@ -33,7 +33,12 @@ LOGGED_LINES = 20
 SETTINGS = Settings()
 # Nobody holds a wallet here but for a moment: however slow the machine, whoever waits gets it. And
 # a deadlock is found by the server, and not hidden by whoever lets go before it looks.
-PATIENT = Settings(lock_timeout_ms=60_000, busy_timeout_ms=60_000, statement_timeout_ms=120_000)
+PATIENT = Settings(
+    lock_timeout_ms=60_000,
+    busy_timeout_ms=60_000,
+    request_timeout_ms=120_000,
+    statement_timeout_ms=120_000,
+)
 # What the stuck wait for lasts much longer than the others take.
 STUCK = Settings(busy_timeout_ms=6_000)
 _log = logging.getLogger("tests")

@@ -35,8 +35,7 @@ class Shop:
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Carry out a statement as the superuser, and return its rows."""
-        cursor = self.database.connect().execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return self.database.sql(statement, *values)
 
     @contextlib.contextmanager
     def unable_to_note_sales(self) -> Iterator[None]:

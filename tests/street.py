@@ -36,8 +36,7 @@ class Street:
         return windows.open(visitor, width)
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        cursor = self._database.connect().execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return self._database.sql(statement, *values)
 
     def close(self) -> None:
         for windows in self._windows:

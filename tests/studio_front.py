@@ -39,8 +39,7 @@ class StudioFront:
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Carry out a statement as the superuser, and return its rows."""
-        cursor = self.database.connect().execute(statement.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return self.database.sql(statement, *values)
 
     def give(self, artist: Visitor, amount: int, key: str = "test") -> None:
         """Grant an artist credits, behind the page."""
@@ -56,15 +55,9 @@ class StudioFront:
         """Let nobody wait between two pictures."""
         self.sql("UPDATE generation_products SET rate_limit_seconds = 0")
 
-    @contextlib.contextmanager
-    def provider_stands_still(self) -> Iterator[None]:
-        """Have the provider take calls and answer none meanwhile: a job stays in work so long."""
-        stopped = self.provider.pid
-        os.kill(stopped, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(stopped, signal.SIGCONT)
+    def provider_stands_still(self) -> contextlib.AbstractContextManager[None]:
+        """Have a job stay in work meanwhile."""
+        return stands_still(self.provider)
 
     def statuses(self, artist: Visitor = APPRENTICE) -> list[str]:
         """How an artist's jobs stand, oldest first."""
@@ -93,6 +86,17 @@ def opened_studio(
         windows.close()
         [[wrong]] = database.connect().execute(b"SELECT count(*) FROM check_wallet_integrity()")
         assert wrong == 0
+
+
+@contextlib.contextmanager
+def stands_still(provider: LocalProvider) -> Iterator[None]:
+    """Have the provider take calls and answer none meanwhile: a job stays in work so long."""
+    stopped = provider.pid
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(stopped, signal.SIGCONT)
 
 
 def all_there(page: Page) -> None:

@@ -117,28 +117,30 @@ async def test_connections_killed_under_load_lose_nothing_and_double_nothing(
     spent = {str(uuid4()): 0 for _ in range(8)}
     # More tries than there are kills, since they may all meet one batch, and patience for those
     # that wait behind it.
-    settings = bursar.Settings(retry_attempts=60, retry_backoff_ms=5, request_timeout_ms=120_000)
+    settings = bursar.Settings(
+        retry_attempts=60, retry_backoff_ms=5, request_timeout_ms=120_000, busy_timeout_ms=60_000
+    )
     killer = database.connect()
-    killed = 0
+    killed: set[int] = set()
     async with bursar.connect(database.service_url, settings=settings) as bank:
         for owner in spent:
             await bank.grant(owner_id=owner, asset="credit", amount=1_000_000)
 
         async def spender(owner: str) -> None:
-            while killed < 20:
+            while len(killed) < 20:
                 assert (await bank.spend(owner_id=owner, asset="credit", amount=1)).done
                 spent[owner] += 1
 
         spending = asyncio.gather(*(spender(owner) for owner in spent))
         # No kill beyond the last: on a slow machine a connection's first batch outlives no pause.
-        while killed < 20 and not spending.done():
+        while len(killed) < 20 and not spending.done():
             await asyncio.sleep(0.02)
             rows = killer.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND datname = current_database()"
                 " AND state = 'active' AND query LIKE '%spend%'"
             )
-            killed += len(rows.fetchall())
+            killed.update(pid for pid, _ in rows.fetchall())
         await spending
         assert bank.engine.statistics.retries > 0
         balances = killer.execute("SELECT user_id::text, 1000000 - balance FROM user_credits")

@@ -17,6 +17,7 @@ from bursar.cli.conftest import STOP_SECONDS, Up
 from bursar.cli.deployment import Deployment
 from bursar.cli.local_card_company import KEY_FILE, SECRET_FILE, STATE_FILE, LocalCardCompany
 from bursar.settings import Settings
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in import Mailbox, mailbox, session_params, stock_client
 
 NAME = "Card company (local)"
@@ -54,7 +55,7 @@ def test_it_starts_answers_and_stops_with_everything_else(up: Up) -> None:
     up.start()
     address, key = address_of(up), key_of(up)
     assert answers(address)
-    webhook = httpx.get(f"{address}/_webhook").json()["url"]
+    webhook = httpx.get(f"{address}/_webhook", timeout=PATIENCE_SECONDS).json()["url"]
     assert webhook == f"{up.url}/api/webhooks/stripe"
     session = open_session(address, key)
     with (
@@ -144,7 +145,9 @@ def test_the_service_is_given_what_it_needs_to_talk_to_it(
         assert settings.stripe_api_base == cards.address
         cards.serve(webhook.url.removesuffix("/api/webhooks/stripe"))
         session = open_session(cards.address, settings.stripe_api_key)
-        httpx.post(f"{cards.address}/_sessions/{session.id}/pay", json={}).raise_for_status()
+        httpx.post(
+            f"{cards.address}/_sessions/{session.id}/pay", json={}, timeout=PATIENCE_SECONDS
+        ).raise_for_status()
         arrival = webhook.wait_for(1)[0]
     secrets = settings.stripe_webhook_secret.split(",")
     if signs:

@@ -113,7 +113,9 @@ async def buy_under(served: Served, kill: int) -> tuple[str, int, set[str]]:
     """Spend from one wallet with many callers, kill a process meanwhile; return what was told."""
     owner, told = str(uuid.uuid4()), set[str]()
     body = {"owner_id": owner, "asset": "credit", "amount": 400}
-    granted = httpx.post(f"{served.url}/v1/grants", json=body, headers=served.service)
+    granted = httpx.post(
+        f"{served.url}/v1/grants", json=body, headers=served.service, timeout=PATIENCE_SECONDS
+    )
     assert granted.status_code == 201
 
     async def spend(number: int) -> None:
@@ -212,14 +214,16 @@ def test_a_process_that_is_gone_is_shown_as_down_and_the_others_are_still_shown(
     served: Served,
 ) -> None:
     body = {"owner_id": str(uuid.uuid4()), "asset": "credit", "amount": 5}
-    httpx.post(f"{served.url}/v1/grants", json=body, headers=served.service)
+    httpx.post(
+        f"{served.url}/v1/grants", json=body, headers=served.service, timeout=PATIENCE_SECONDS
+    )
     os.kill(served.pids()[0], signal.SIGSTOP)  # It accepts no more, and answers nobody.
     stopped = served.pids()[0]
     try:
         seen: dict[tuple[str, str, str], float] = {}
         for _ in range(20):
             try:
-                with httpx.Client(timeout=2.5) as client:
+                with httpx.Client(timeout=10) as client:
                     text = client.get(f"{served.url}/metrics").text
             except httpx.TimeoutException:
                 continue  # The kernel gave this connection to the one that is stopped.

@@ -57,9 +57,10 @@ def test_what_comes_while_up_starts_its_database_again_is_kept_and_carried_out(u
     service = {"authorization": f"Bearer {up.token()}"}
     pid = up.cluster.pid
     assert pid is not None
-    os.kill(pid, signal.SIGKILL)
     sales, effects = [Sold() for _ in range(20)], set()
     with httpx.Client(base_url=up.url, timeout=60) as client:
+        assert client.get("/health").status_code == 200
+        os.kill(pid, signal.SIGKILL)
         for sale in sales:
             answer = client.post(WEBHOOK, **posted(sale.bought()))
             assert answer.status_code == 200, answer.text

@@ -149,7 +149,9 @@ def test_the_pretend_store_is_believed_and_remembered(up: Up) -> None:
 
     assert (up.data / STORE_FILE).read_text() == header
     assert [(one["status"], one["effect"]) for one in sold["deliveries"]] == [(200, "applied")]
-    anybody = httpx.post(f"{up.url}/api/webhooks/revenuecat", json={"event": {}})
+    anybody = httpx.post(
+        f"{up.url}/api/webhooks/revenuecat", json={"event": {}}, timeout=PATIENCE_SECONDS
+    )
     assert anybody.status_code == 401
 
 

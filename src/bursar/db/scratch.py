@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -31,6 +32,12 @@ class ScratchDatabase:
     def service_url(self) -> str:
         """The URL for the role that the service logs in with."""
         return self.cluster.url(SERVICE_ROLE, self.name)
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Carry out one statement as the superuser and return its rows; no connection is kept."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
 
     def connect(
         self, role: str | None = None, sub: str | None = None, *, autocommit: bool = True

@@ -23,7 +23,7 @@ from bursar.settings import Settings
 from bursar.stand_ins.provider.process import LocalProvider
 from bursar.stand_ins.stripe.process import StandIn
 
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 15
 
 

@@ -15,11 +15,11 @@ from tests.patience import PATIENCE_SECONDS, until
 
 
 def kill_lanes(database: ScratchDatabase) -> int:
-    rows = database.connect().execute(
+    rows = database.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         " AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%bursar%spend%'"
     )
-    return len(rows.fetchall())
+    return len(rows)
 
 
 async def test_a_connection_killed_in_a_batch_is_tried_again_with_the_same_key(

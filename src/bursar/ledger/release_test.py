@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.at_once import at_once
+from tests.at_once import at_once, patient
 from tests.ledger_in_sql import Ledger, code, done
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
@@ -56,7 +56,7 @@ def test_of_captures_and_releases_at_once_exactly_one_ends_the_hold(ledger: Ledg
 
         def end(number: int, connection: psycopg.Connection, hold_id: int = hold_id) -> str:
             verb = "capture" if number % 2 else "release"
-            outcome = ledger.one(verb, connection, hold_id=hold_id)
+            outcome = ledger.one(verb, patient(connection), hold_id=hold_id)
             return str(outcome.get("code", "done"))
 
         ended = at_once(ledger.database, 8, end)

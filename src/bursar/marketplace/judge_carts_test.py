@@ -241,6 +241,7 @@ def test_a_lead_that_changes_hands_meanwhile_is_asked_for_again(ledger: Ledger) 
     """Its new seller's wallet is not among those that were locked."""
     buyer, new_seller, [lead_id] = ledger.funded(10, ASSET), new_id(), leads(ledger.admin, [5])
     patient = ledger.database.connect("service_role")
+    patient.execute("SET lock_timeout = '60s'")
 
     with (
         ledger.held_by_somebody(

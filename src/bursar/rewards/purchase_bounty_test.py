@@ -5,7 +5,7 @@ import uuid
 import psycopg
 import pytest
 
-from tests.at_once import at_once
+from tests.at_once import at_once, patient
 from tests.ledger_in_sql import Ledger
 from tests.store import reward
 
@@ -47,7 +47,7 @@ def test_two_of_sixty_at_once_with_a_hundred_are_one_success(ledger: Ledger) -> 
             wanted: list[str] = wanted,
         ) -> str:
             try:
-                connection.execute(BUY, [wanted[number], buyer])
+                patient(connection).execute(BUY, [wanted[number], buyer])
             except psycopg.DatabaseError as refused:
                 return str(refused.sqlstate)
             return "done"

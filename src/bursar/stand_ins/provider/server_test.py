@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bursar.stand_ins.provider.process import LocalProvider
+from tests.patience import PATIENCE_SECONDS
 
 KEY = "sk-known-to-these-tests-only"
 
@@ -94,11 +95,11 @@ def test_what_makes_no_sense_is_refused(
 
 def test_it_accepts_its_key_alone(provider: LocalProvider) -> None:
     body = {"prompt": "a fox", "size": "32x32"}
-    stranger = httpx.post(f"{provider.api}/images/generations", json=body)
+    stranger = httpx.post(f"{provider.api}/images/generations", json=body, timeout=PATIENCE_SECONDS)
 
     assert stranger.status_code == 401
-    assert httpx.get(f"{provider.api}/models").status_code == 401
-    assert httpx.get(f"{provider.address}/elsewhere").status_code == 404
+    assert httpx.get(f"{provider.api}/models", timeout=PATIENCE_SECONDS).status_code == 401
+    assert httpx.get(f"{provider.address}/elsewhere", timeout=PATIENCE_SECONDS).status_code == 404
 
 
 @pytest.mark.parametrize(

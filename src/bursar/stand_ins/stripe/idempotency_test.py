@@ -8,6 +8,7 @@ import pytest
 import stripe
 
 from bursar.stand_ins.stripe.process import StandIn
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in import KEY, session_params, stock_client
 
 
@@ -113,7 +114,9 @@ def test_a_key_under_way_is_said_to_be_in_use(company: StandIn) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{company.address}/v1/refunds", data=form, headers=headers, timeout=0.5)
 
-    second = httpx.post(f"{company.address}/v1/refunds", data=form, headers=headers)
+    second = httpx.post(
+        f"{company.address}/v1/refunds", data=form, headers=headers, timeout=PATIENCE_SECONDS
+    )
 
     assert second.status_code == 409
     assert second.json()["error"]["code"] == "idempotency_key_in_use"

@@ -9,6 +9,7 @@ import pytest
 import stripe
 
 from bursar.stand_ins.stripe.process import StandIn
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in import Mailbox, session_params
 
 
@@ -21,7 +22,7 @@ def open_page(client: stripe.StripeClient, **more: Any) -> tuple[str, str]:
 
 def press(url: str, button: str, **fields: str) -> str:
     """Press a button; where the browser is sent to."""
-    answer = httpx.post(url, data={"do": button, **fields})
+    answer = httpx.post(url, data={"do": button, **fields}, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 303
     return answer.headers["location"]
 
@@ -32,7 +33,7 @@ def test_the_page_shows_what_is_paid_and_runs_nothing(client: stripe.StripeClien
     session = client.v1.checkout.sessions.create(params=params)
     assert session.url is not None
 
-    page = httpx.get(session.url)
+    page = httpx.get(session.url, timeout=PATIENCE_SECONDS)
 
     assert page.status_code == 200
     assert "12.50 USD" in page.text
@@ -54,7 +55,7 @@ def test_paying_leads_to_the_shop_with_the_sessions_id(
     assert press(url, "pay") == f"http://127.0.0.1:1/done?session={session_id}", "pressed twice"
 
     assert mailbox.wait_for(1)[0].thing["payment_status"] == "paid"
-    assert "This is paid" in httpx.get(url).text
+    assert "This is paid" in httpx.get(url, timeout=PATIENCE_SECONDS).text
     assert mailbox.types() == ["checkout.session.completed"]
 
 
@@ -74,7 +75,7 @@ def test_paying_later_is_decided_a_little_later(
 
     assert mailbox.wait_for(1)[0].thing["payment_status"] == "unpaid"
     assert mailbox.wait_for(2)[1].event["type"] == kind
-    assert words in httpx.get(url).text
+    assert words in httpx.get(url, timeout=PATIENCE_SECONDS).text
 
 
 def test_a_declined_card_leaves_the_page_open(
@@ -84,7 +85,7 @@ def test_a_declined_card_leaves_the_page_open(
 
     way = press(url, "decline")
 
-    assert "declined" in httpx.get(httpx.URL(url).join(way)).text
+    assert "declined" in httpx.get(httpx.URL(url).join(way), timeout=PATIENCE_SECONDS).text
     assert client.v1.checkout.sessions.retrieve(session_id).status == "open"
     press(url, "pay")
     assert mailbox.wait_for(1)[0].thing["payment_status"] == "paid"
@@ -104,7 +105,7 @@ def test_an_expired_page_takes_nothing(client: stripe.StripeClient, mailbox: Mai
 
     assert press(url, "pay") == f"/pay/{session_id}"
 
-    assert "has expired" in httpx.get(url).text
+    assert "has expired" in httpx.get(url, timeout=PATIENCE_SECONDS).text
     assert client.v1.checkout.sessions.retrieve(session_id).payment_status == "unpaid"
     mailbox.wait_for(1, "checkout.session.expired")
     assert "checkout.session.completed" not in mailbox.types()
@@ -123,10 +124,10 @@ def test_the_desk_shows_sales_and_events_and_can_dispute(
 
     kinds = {arrival.event["type"] for arrival in mailbox.wait_for(6)}
     assert {"charge.dispute.closed", "charge.refunded"} <= kinds
-    shown = httpx.get(company.address).text
+    shown = httpx.get(company.address, timeout=PATIENCE_SECONDS).text
     for words in (session_id[-8:], "dispute won", "12.50 USD refunded", "charge.dispute.created"):
         assert words in shown
-    refused = httpx.post(desk, data={"do": "refund"})
+    refused = httpx.post(desk, data={"do": "refund"}, timeout=PATIENCE_SECONDS)
     assert refused.status_code == 400
     assert "already been refunded" in refused.text
 
