@@ -1,4 +1,4 @@
-"""A relay before a database, with which a test breaks the connections of those who go through it."""
+"""A relay before a database, with which a test breaks connections."""
 
 import asyncio
 from collections.abc import AsyncIterator

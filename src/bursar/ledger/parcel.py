@@ -40,14 +40,18 @@ Answer = dict[str, Any] | BursarError
 
 
 class Body:
-    """One checked request: its bytes, its key and the wallet that decides its place in line."""
+    """One checked request: its bytes, its key and the wallet that decides its place in line.
 
-    __slots__ = ("bytes", "key", "payer")
+    `unseen` once the connection was lost in a try whose end nobody saw: it may have been committed.
+    """
+
+    __slots__ = ("bytes", "key", "payer", "unseen")
 
     def __init__(self, encoded: bytes, key: str, payer: str) -> None:
         self.bytes = encoded
         self.key = key
         self.payer = payer
+        self.unseen = False
 
 
 class Parcel:
