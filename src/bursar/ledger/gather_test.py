@@ -64,10 +64,15 @@ async def test_a_batch_overtakes_other_verbs_of_other_payers_only() -> None:
     assert batches == [[spend_a, spend_c], [grant_b], [spend_b]]
 
 
-async def test_requests_of_callers_who_left_are_dropped() -> None:
+async def test_requests_of_callers_who_left_are_dropped_and_told_of() -> None:
     gone, here = parcel("spend", "a"), parcel("spend", "b")
     gone.answer.cancel()
-    assert await drain([gone, here], 10) == [[here]]
+    left: list[Parcel] = []
+    line = Line(left.append)
+    line.add(gone)
+    line.add(here)
+    assert line.take(10) == [here]
+    assert (left, len(line), line.requests) == ([gone], 0, 0)
 
 
 async def test_those_who_waited_too_long_are_taken_out() -> None:

@@ -33,8 +33,8 @@ class Lane:
     """Carries parcels over one wire, in order, until it is closed.
 
     `on_busy` receives a parcel some of whose requests the database let go because of a lock; the
-    lane is done with it. `on_settled` receives a parcel all of whose requests have their answers,
-    before they are handed over.
+    lane is done with it. `on_settled` receives a parcel that the lane is done with otherwise: all
+    of its requests have their answers, before they are handed over, or its caller went away.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Lane:
         on_batch: OnBatch | None = None,
     ) -> None:
         self.wire = wire
-        self.line = Line()
+        self.line = Line(on_left=self.settle)
         self._settings = settings
         self._statistics = statistics
         self._on_busy = on_busy
@@ -115,10 +115,12 @@ class Lane:
     async def _carry_singly(self, batch: list[Parcel]) -> None:
         """Carry out each request of a rejected batch by itself, so that only the bad one fails.
 
-        When the database is gone meanwhile, the rest is not tried.
+        When the database is gone meanwhile, the rest is not tried. What is delivered leaves
+        `batch`, since it may be somebody else's from then on.
         """
         gone = False
-        for parcel in batch:
+        while batch:
+            parcel = batch[0]
             started = asyncio.get_running_loop().time()
             answers: list[Answer] = []
             for at in parcel.pending:
@@ -132,6 +134,7 @@ class Lane:
                 else:
                     gone = isinstance(answers[-1], _NotDone)
             self._deliver([parcel], answers, asyncio.get_running_loop().time() - started)
+            batch.pop(0)
 
     async def _attempt(self, verb: str, bodies: list[Body]) -> list[Answer]:
         """Send the same bytes with the same keys, again within the budget, until answered.
@@ -197,8 +200,7 @@ class Lane:
             for at in parcel.pending:
                 self._conclude(parcel, at, fault or OutcomeUnknown(parcel.bodies[at].key))
             parcel.pending = []
-            if not parcel.answer.done():
-                self.settle(parcel)
+            self.settle(parcel)
 
     def _conclude(self, parcel: Parcel, at: int, answer: Answer) -> Answer:
         """Make this the final answer of a request, count it, and return what the caller is told.

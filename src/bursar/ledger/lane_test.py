@@ -7,8 +7,15 @@ import pytest
 
 from bursar.db.scratch import ScratchDatabase
 from bursar.errors import Fault, OutcomeUnknown
+from bursar.ledger.answer import busy
 from bursar.ledger.conftest import OpenEngine
 from bursar.ledger.engine_test import PATIENT, effects, on_its_way, purchase
+from bursar.ledger.lane import Lane
+from bursar.ledger.lost_try_test import Told
+from bursar.ledger.parcel import Body, Parcel
+from bursar.ledger.statistics import Statistics
+from bursar.ledger.wire import Rejected
+from bursar.settings import Settings
 from tests.patience import PATIENCE_SECONDS, until
 from tests.relay import Relay
 
@@ -150,3 +157,41 @@ async def test_one_operation_is_one_question_on_the_wire(
     for _ in range(20):
         await engine.call("spend", purchase())
     assert relay.questions - before == 20
+
+
+async def test_a_lane_that_fails_answers_only_what_it_still_has() -> None:
+    # The second of two that are carried out singly meets what nobody expected.
+    wire = Told(Rejected("XX000", "no"), busy("spend"), RuntimeError("a bug"))
+    given_back: list[Parcel] = []
+    lane = Lane(wire, Settings(retry_attempts=1), Statistics(), on_busy=given_back.append)
+    loop = asyncio.get_running_loop()
+    first, second = (
+        Parcel("spend", [Body(b"{}", key, key)], loop.create_future(), 0.0) for key in ("a", "b")
+    )
+    lane.submit(first)
+    lane.submit(second)
+    assert isinstance((await second.answer)[0], Fault)
+    assert given_back == [first]
+    assert (first.pending, first.answer.done()) == ([0], False)
+    await lane.close()
+
+
+async def test_a_lane_that_fails_lets_go_of_what_nobody_waits_for() -> None:
+    settled: list[Parcel] = []
+    wire = Told(RuntimeError("a bug"))
+    wire.may_say.clear()
+    lane = Lane(
+        wire,
+        Settings(),
+        Statistics(),
+        on_busy=lambda parcel: None,
+        on_settled=settled.append,
+    )
+    loop = asyncio.get_running_loop()
+    left = Parcel("spend", [Body(b"{}", "a", "a")], loop.create_future(), 0.0)
+    lane.submit(left)
+    await until(lambda: wire.round_trips == 1)
+    left.answer.cancel()
+    wire.may_say.set()
+    await until(lambda: settled == [left])
+    await lane.close()

@@ -28,12 +28,15 @@ class Told:
     def __init__(self, *tries: dict[str, Any] | Exception) -> None:
         self.tries = list(tries)
         self.round_trips = 0
+        self.may_say = asyncio.Event()
+        self.may_say.set()
 
     async def open(self) -> None:
         pass
 
     async def carry(self, verb: str, body: bytes) -> list[dict[str, Any]]:
         self.round_trips += 1
+        await self.may_say.wait()
         said = self.tries.pop(0) if len(self.tries) > 1 else self.tries[0]
         if isinstance(said, Exception):
             raise said

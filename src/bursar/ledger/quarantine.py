@@ -7,7 +7,8 @@ every request of that payer takes the solo lane, until one of them comes through
 import asyncio
 import random
 
-from bursar.ledger.answer import busy, is_busy
+from bursar.errors import BursarError
+from bursar.ledger.answer import busy, speaks_for_one_try
 from bursar.ledger.calls import Carries
 from bursar.ledger.lane import Lane, OnBatch
 from bursar.ledger.parcel import Parcel
@@ -139,7 +140,11 @@ class Quarantine:
             self.lane.submit(parcel)
 
     def _on_settled(self, parcel: Parcel) -> None:
-        """Note that a parcel left; if it came through, its payer is not busy any more."""
+        """Note that a parcel left; if it came through, its payer is not busy any more.
+
+        It did when every request of it was answered by who had the locks. One whose caller went
+        away has pending requests, and one that was given up answers of its own.
+        """
         if not parcel.quarantined:
             return
         self.requests -= parcel.quarantined
@@ -148,8 +153,10 @@ class Quarantine:
         if known is None:
             return
         known.inside -= 1
-        last = parcel.answers[-1]
-        if isinstance(last, dict) and not is_busy(last):
+        if not parcel.pending and not any(
+            isinstance(answer, BursarError) or speaks_for_one_try(answer)
+            for answer in parcel.answers
+        ):
             known.until = 0.0
             known.tries = 0
         if not known.inside and not known.resting and known.until <= _now():

@@ -7,6 +7,7 @@ import pytest
 from bursar.db.scratch import ScratchDatabase
 from bursar.ledger import quarantine
 from bursar.ledger.conftest import OpenEngine
+from bursar.ledger.engine import Engine
 from bursar.ledger.engine_test import effects, purchase
 from tests.patience import AGE_SECONDS, PATIENCE_SECONDS, until
 
@@ -15,10 +16,16 @@ AGE_MS = int(AGE_SECONDS * 1000)
 
 def hold_purse(database: ScratchDatabase, owner_id: str) -> psycopg.Connection:
     session = database.connect(autocommit=False)
-    session.execute("INSERT INTO bursar.purse VALUES (%s)", [owner_id])
+    session.execute("INSERT INTO bursar.purse VALUES (%s) ON CONFLICT DO NOTHING", [owner_id])
     session.commit()
     session.execute("SELECT FROM bursar.purse WHERE owner_id = %s FOR UPDATE", [owner_id])
     return session
+
+
+def is_resting(engine: Engine, payer: str) -> bool:
+    """Whether requests of this payer wait for the next try."""
+    known = engine._quarantine._payers.get(payer)
+    return known is not None and bool(known.resting)
 
 
 def lose_patience(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +105,37 @@ async def test_close_answers_those_who_wait_for_a_busy_wallet(
     await until(lambda: engine.busy_payers == 1)
     await asyncio.wait_for(engine.close(), PATIENCE_SECONDS)
     assert {(await task)["code"] for task in tasks} == {"BUSY"}
+
+
+async def test_callers_who_leave_a_busy_wallet_leave_nothing_behind(
+    open_engine: OpenEngine, stand_in: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine._dice, "uniform", lambda least, most: 0.3)
+    # Only one waits apart at a time.
+    engine = await open_engine(busy_timeout_ms=AGE_MS, queue_size_max=4)
+    for _ in range(2):
+        session = hold_purse(stand_in, "ada")
+        gone = asyncio.create_task(engine.call("spend", purchase("ada")))
+        await until(lambda: is_resting(engine, "ada"))
+        gone.cancel()
+        await until(lambda: engine.queue_length == 0)
+        session.rollback()
+        assert (await engine.call("spend", purchase("ada")))["status"] == "done"
+        assert (engine.queue_length, engine.busy_payers) == (0, 0)
+    assert effects(stand_in) == 2
+
+
+async def test_a_caller_who_leaves_says_nothing_about_the_wallet(
+    open_engine: OpenEngine, stand_in: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine._dice, "uniform", lambda least, most: 0.3)
+    engine = await open_engine(busy_timeout_ms=AGE_MS)
+    hold_purse(stand_in, "ada")
+    requests = [purchase("ada"), purchase("bob")]
+    gone = asyncio.create_task(engine.call_batch("spend", requests))
+    # Bob is served; what rests is ada's.
+    await until(lambda: is_resting(engine, "ada"))
+    gone.cancel()
+    await until(lambda: engine.queue_length == 0)
+    assert engine.busy_payers == 1
+    assert engine._quarantine.holds("ada")
