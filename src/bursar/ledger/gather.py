@@ -71,6 +71,15 @@ class Line:
         waiting.extendleft(reversed(overtaken))
         return taken
 
+    def remove(self, parcel: Parcel) -> bool:
+        """Remove a parcel; say whether it was here."""
+        try:
+            self._parcels.remove(parcel)
+        except ValueError:
+            return False
+        self.requests -= len(parcel.pending)
+        return True
+
     def remove_unsent(self, now: float) -> list[Parcel]:
         """Remove and return the parcels that have waited longer than they may."""
         late = [parcel for parcel in self._parcels if parcel.unsent_until <= now]

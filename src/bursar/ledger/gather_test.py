@@ -84,3 +84,15 @@ async def test_those_who_waited_too_long_are_taken_out() -> None:
     assert line.remove_unsent(15.0) == [late]
     assert (len(line), line.requests) == (1, 2)
     assert line.clear() == [early]
+
+
+async def test_one_that_waits_can_be_taken_out_and_one_that_was_taken_cannot() -> None:
+    line = Line()
+    first, second = parcel("spend", "a", "b"), parcel("spend", "c")
+    line.add(first)
+    line.add(second)
+    assert line.remove(second)
+    assert (len(line), line.requests) == (1, 2)
+    assert line.take(10) == [first]
+    assert not line.remove(first)
+    assert line.requests == 0

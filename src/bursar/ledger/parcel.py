@@ -64,7 +64,7 @@ class Parcel:
         "answer",
         "answers",
         "bodies",
-        "busy_until",
+        "patience",
         "pending",
         "quarantine",
         "quarantined",
@@ -85,10 +85,10 @@ class Parcel:
         self.answers: list[Answer] = [{}] * len(bodies)
         self.pending = list(range(len(bodies)))
         self.unsent_until = unsent_until
-        # While its payer is busy: which payer, how many requests count there, and until when.
+        # While its payer is busy: which payer, how many requests count there, and what ends it.
         self.quarantine = ""
         self.quarantined = 0
-        self.busy_until = 0.0
+        self.patience: asyncio.TimerHandle | None = None
 
     @property
     def payer(self) -> str:
