@@ -41,7 +41,7 @@ class Refused(BursarError):
 
 
 class OutcomeUnknown(BursarError):
-    """The connection was lost and every retry within the budget failed too.
+    """The connection was lost, and no try within the budget found out what had become of it.
 
     The request may or may not have been carried out. Sending it again with the same key answers
     which, and never carries it out twice.
@@ -49,7 +49,7 @@ class OutcomeUnknown(BursarError):
 
     def __init__(self, key: str | None) -> None:
         super().__init__(
-            "The outcome is unknown because the database could not be reached again in time. "
+            "The outcome is unknown because the connection to the database was lost. "
             "Send the same request with the same key to learn it."
         )
         self.key = key

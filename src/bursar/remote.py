@@ -36,7 +36,8 @@ LEDGER_VERBS = frozenset(
 # What `/v1/batch` takes in one body.
 REQUESTS_MAX = 500
 _SAID_BY_TOKEN = ("principal", "actor", "caller")
-# The door itself is overloaded or on its way up or down; nothing was carried out.
+# The door itself is overloaded or on its way up or down; nothing was carried out, unless it says
+# that it does not know.
 _COME_BACK = (429, 503)
 # Something between us and the door gave up; it may have passed the request on.
 _NOBODY_KNOWS = (408, 502, 504)
@@ -150,6 +151,8 @@ class HttpWire:
         except httpx.TransportError as error:
             raise Lost(sent=True) from error
         if response.status_code in _COME_BACK:
+            if _said(response).get("code") == "OUTCOME_UNKNOWN":
+                raise Lost(sent=True)
             raise Undone(str(response.status_code))
         if response.status_code in _NOBODY_KNOWS:
             raise Lost(sent=True)
@@ -235,8 +238,15 @@ def _refused(verb: str, response: httpx.Response) -> dict[str, Any]:
 
 def _complaint(response: httpx.Response) -> str:
     """What the service says, from a problem body or one of PostgREST's kind."""
-    try:
-        body = msgspec.json.decode(response.content, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    body = _said(response)
+    if not body:
         return f"status {response.status_code}"
     return str(body.get("detail") or body.get("message") or body.get("title") or "")
+
+
+def _said(response: httpx.Response) -> dict[str, Any]:
+    """Return the body of an answer that is no success; empty when it is not one of ours."""
+    try:
+        return msgspec.json.decode(response.content, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {}

@@ -19,7 +19,7 @@ class Service:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
-        self.failures: list[int | Exception] = []
+        self.failures: list[int | str | Exception] = []
         self.keys: set[str] = set()
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
@@ -31,6 +31,8 @@ class Service:
             failure = self.failures.pop(0)
             if isinstance(failure, Exception):
                 raise failure
+            if isinstance(failure, str):
+                return httpx.Response(503, json={"code": failure, "message": "told to say so"})
             return httpx.Response(failure, json={"title": "no", "detail": "told to fail"})
         if request.url.path == "/v1/batch":
             return httpx.Response(
@@ -127,6 +129,14 @@ async def test_lost_answers_beyond_the_budget_are_unknown_and_refused_connection
         service.failures = [httpx.ConnectError("no"), 503, 429]
         outcome = await bank.spend(owner_id="ada", asset="credit", amount=5)
         assert outcome.code == "BUSY"
+
+
+async def test_an_answer_that_the_service_has_lost_is_unknown_here_too() -> None:
+    service = Service()
+    async with connected(service) as bank:
+        service.failures = ["OUTCOME_UNKNOWN", 503, 503]
+        with pytest.raises(OutcomeUnknown):
+            await bank.purchase_reward(reward_id="tea", collector_id="ada")
 
 
 async def test_a_failed_request_fails_alone() -> None:

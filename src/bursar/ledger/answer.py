@@ -10,6 +10,8 @@ from bursar.model import Outcome
 Typed = TypeVar("Typed", bound=Outcome)
 
 RETRY_AFTER_SECONDS = 1
+# Said before the key is looked up, for reasons that come and go.
+_BEFORE_THE_KEY = ("DEGRADED", "APP_DOWN", "BUSY")
 
 
 def refusal(
@@ -58,6 +60,15 @@ def is_away(outcome: dict[str, Any]) -> bool:
 def is_busy(outcome: dict[str, Any]) -> bool:
     """Say whether the database let this request go because somebody holds its wallet."""
     return outcome.get("code") == "BUSY"
+
+
+def speaks_for_one_try(outcome: dict[str, Any]) -> bool:
+    """Say whether an outcome tells nothing about an earlier try of the same request.
+
+    Whatever else is said, was said after the key was looked up, or is wrong with the request itself
+    and was so in every try.
+    """
+    return outcome.get("code") in _BEFORE_THE_KEY
 
 
 @overload

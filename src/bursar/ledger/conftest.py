@@ -13,6 +13,7 @@ import pytest
 from bursar.db.scratch import ScratchDatabase
 from bursar.ledger.engine import Engine
 from bursar.settings import Settings
+from tests.relay import Relay, relay_before
 
 STAND_IN = """
 CREATE SCHEMA bursar;
@@ -97,3 +98,10 @@ def holder(open_engine: OpenEngine, stand_in: ScratchDatabase) -> Iterator[psyco
     session.execute("LOCK TABLE bursar.effect IN SHARE MODE")
     yield session
     session.rollback()
+
+
+@pytest.fixture
+async def relay(stand_in: ScratchDatabase) -> AsyncIterator[Relay]:
+    """A relay before the stand-in."""
+    async with relay_before(stand_in) as relay:
+        yield relay

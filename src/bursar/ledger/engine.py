@@ -139,7 +139,8 @@ class Engine:
         """Carry out one request of `verb` and return its outcome, done or refused.
 
         A request without a key gets one. Raises `OutcomeUnknown` (with the key) when the database
-        was lost and not found again within the budget, and `Fault` when it failed the request.
+        was lost with the request on its way and nothing within the budget told what had become of
+        it, and `Fault` when the database failed the request.
         """
         self.statistics.requests += 1
         checked = self._check(verb, request)

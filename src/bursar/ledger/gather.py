@@ -1,7 +1,7 @@
 """The line before a lane: requests wait here while a batch is on its way."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bursar.ledger.parcel import Parcel
 
@@ -16,9 +16,11 @@ class Line:
 
     `take` gathers a batch of one verb. It may overtake parcels of another verb, but never one of
     the same payer: the requests of one wallet are carried out in the order in which they came.
+    `on_left` receives a parcel that `take` has removed because its caller went away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_left: Callable[[Parcel], None] | None = None) -> None:
+        self._on_left = on_left
         self._parcels: deque[Parcel] = deque()
         self.requests = 0
 
@@ -48,6 +50,8 @@ class Line:
             if parcel.answer.done():  # The caller went away before anything was sent.
                 waiting.popleft()
                 self.requests -= len(parcel.pending)
+                if self._on_left is not None:
+                    self._on_left(parcel)
                 continue
             payers = {parcel.bodies[position].payer for position in parcel.pending}
             if taken and (parcel.verb != taken[0].verb or not passed.isdisjoint(payers)):
@@ -66,6 +70,15 @@ class Line:
             room_bytes -= size
         waiting.extendleft(reversed(overtaken))
         return taken
+
+    def remove(self, parcel: Parcel) -> bool:
+        """Remove a parcel; say whether it was here."""
+        try:
+            self._parcels.remove(parcel)
+        except ValueError:
+            return False
+        self.requests -= len(parcel.pending)
+        return True
 
     def remove_unsent(self, now: float) -> list[Parcel]:
         """Remove and return the parcels that have waited longer than they may."""

@@ -64,10 +64,15 @@ async def test_a_batch_overtakes_other_verbs_of_other_payers_only() -> None:
     assert batches == [[spend_a, spend_c], [grant_b], [spend_b]]
 
 
-async def test_requests_of_callers_who_left_are_dropped() -> None:
+async def test_requests_of_callers_who_left_are_dropped_and_told_of() -> None:
     gone, here = parcel("spend", "a"), parcel("spend", "b")
     gone.answer.cancel()
-    assert await drain([gone, here], 10) == [[here]]
+    left: list[Parcel] = []
+    line = Line(left.append)
+    line.add(gone)
+    line.add(here)
+    assert line.take(10) == [here]
+    assert (left, len(line), line.requests) == ([gone], 0, 0)
 
 
 async def test_those_who_waited_too_long_are_taken_out() -> None:
@@ -79,3 +84,15 @@ async def test_those_who_waited_too_long_are_taken_out() -> None:
     assert line.remove_unsent(15.0) == [late]
     assert (len(line), line.requests) == (1, 2)
     assert line.clear() == [early]
+
+
+async def test_one_that_waits_can_be_taken_out_and_one_that_was_taken_cannot() -> None:
+    line = Line()
+    first, second = parcel("spend", "a", "b"), parcel("spend", "c")
+    line.add(first)
+    line.add(second)
+    assert line.remove(second)
+    assert (len(line), line.requests) == (1, 2)
+    assert line.take(10) == [first]
+    assert not line.remove(first)
+    assert line.requests == 0

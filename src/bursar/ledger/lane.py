@@ -13,7 +13,7 @@ from typing import Any
 
 from bursar.db.pool import backoff_seconds
 from bursar.errors import BursarError, Fault, OutcomeUnknown
-from bursar.ledger.answer import app_down, away, busy, is_busy
+from bursar.ledger.answer import app_down, away, busy, is_busy, speaks_for_one_try
 from bursar.ledger.calls import Carries
 from bursar.ledger.gather import Line
 from bursar.ledger.parcel import Answer, Body, Parcel
@@ -26,15 +26,15 @@ _log = logging.getLogger("bursar.engine")
 
 
 class _NotDone(BursarError):
-    """Never seen by the database, or rolled back for sure; the caller is told BUSY."""
+    """Not answered within the budget of tries."""
 
 
 class Lane:
     """Carries parcels over one wire, in order, until it is closed.
 
     `on_busy` receives a parcel some of whose requests the database let go because of a lock; the
-    lane is done with it. `on_settled` receives a parcel all of whose requests have their answers,
-    before they are handed over.
+    lane is done with it. `on_settled` receives a parcel that the lane is done with otherwise: all
+    of its requests have their answers, before they are handed over, or its caller went away.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Lane:
         on_batch: OnBatch | None = None,
     ) -> None:
         self.wire = wire
-        self.line = Line()
+        self.line = Line(on_left=self.settle)
         self._settings = settings
         self._statistics = statistics
         self._on_busy = on_busy
@@ -115,10 +115,12 @@ class Lane:
     async def _carry_singly(self, batch: list[Parcel]) -> None:
         """Carry out each request of a rejected batch by itself, so that only the bad one fails.
 
-        When the database is gone meanwhile, the rest is not tried: it was rolled back before.
+        When the database is gone meanwhile, the rest is not tried. What is delivered leaves
+        `batch`, since it may be somebody else's from then on.
         """
         gone = False
-        for parcel in batch:
+        while batch:
+            parcel = batch[0]
             started = asyncio.get_running_loop().time()
             answers: list[Answer] = []
             for at in parcel.pending:
@@ -130,17 +132,16 @@ class Lane:
                 except Rejected as rejected:
                     answers.append(_fault(rejected))
                 else:
-                    gone = isinstance(answers[-1], BursarError)
+                    gone = isinstance(answers[-1], _NotDone)
             self._deliver([parcel], answers, asyncio.get_running_loop().time() - started)
+            batch.pop(0)
 
     async def _attempt(self, verb: str, bodies: list[Body]) -> list[Answer]:
         """Send the same bytes with the same keys, again within the budget, until answered.
 
-        When the budget is spent: `OutcomeUnknown` for each if the database may have seen them in a
-        transaction whose end nobody saw, otherwise `_NotDone`. Raises `Rejected`.
+        When the budget is spent: `_NotDone` for each. Raises `Rejected`.
         """
         argument = b"[" + b",".join([body.bytes for body in bodies]) + b"]"
-        unseen_end = False
         moved = False
         for tried in range(1, self._settings.retry_attempts + 1):
             before = self.wire.round_trips
@@ -157,7 +158,8 @@ class Lane:
                     raise
                 moved = True
             except Lost as lost:
-                unseen_end = unseen_end or lost.sent
+                for body in bodies:
+                    body.unseen = body.unseen or lost.sent
             else:
                 if len(outcomes) != len(bodies):
                     raise Rejected("XX000", "the answer has another number of outcomes")
@@ -167,7 +169,7 @@ class Lane:
             if tried < self._settings.retry_attempts:
                 self._statistics.retries += 1
                 await asyncio.sleep(backoff_seconds(tried, self._settings.retry_backoff_ms))
-        return [OutcomeUnknown(body.key) if unseen_end else _NotDone() for body in bodies]
+        return [_NotDone() for _ in bodies]
 
     def _deliver(self, batch: list[Parcel], answers: list[Answer], seconds: float) -> None:
         given = iter(answers)
@@ -176,16 +178,12 @@ class Lane:
             waiting: list[int] = []
             for at in parcel.pending:
                 answer = next(given)
-                if isinstance(answer, _NotDone):
-                    answer = away(parcel.verb)
-                    self._statistics.busy_answered += 1
-                elif isinstance(answer, BursarError):
-                    self._count(answer)
-                elif is_busy(answer):
+                if not isinstance(answer, BursarError) and is_busy(answer):
                     waiting.append(at)
-                else:
+                    continue
+                told = self._conclude(parcel, at, answer)
+                if told is answer and isinstance(answer, dict):
                     final.append(answer)
-                parcel.answers[at] = answer
             parcel.pending = waiting
             if waiting:
                 self._statistics.busy_seen += len(waiting)
@@ -200,24 +198,38 @@ class Lane:
         """Answer a batch that the lane could not see through: with a fault, or as unknown."""
         for parcel in batch:
             for at in parcel.pending:
-                parcel.answers[at] = error = fault or OutcomeUnknown(parcel.bodies[at].key)
-                self._count(error)
+                self._conclude(parcel, at, fault or OutcomeUnknown(parcel.bodies[at].key))
             parcel.pending = []
-            if not parcel.answer.done():
-                self.settle(parcel)
+            self.settle(parcel)
 
-    def _count(self, error: BursarError) -> None:
-        if isinstance(error, OutcomeUnknown):
+    def _conclude(self, parcel: Parcel, at: int, answer: Answer) -> Answer:
+        """Make this the final answer of a request, count it, and return what the caller is told.
+
+        Where a try ended unseen, it may have been committed: what speaks for a later try alone, and
+        whatever failed, is no answer then.
+        """
+        body = parcel.bodies[at]
+        if body.unseen and (isinstance(answer, BursarError) or speaks_for_one_try(answer)):
+            answer = OutcomeUnknown(body.key)
+        elif isinstance(answer, _NotDone):
+            answer = away(parcel.verb)
+        parcel.answers[at] = answer
+        if isinstance(answer, OutcomeUnknown):
             self._statistics.unknown += 1
-        else:
+        elif isinstance(answer, BursarError):
             self._statistics.faults += 1
+        elif is_busy(answer):
+            self._statistics.busy_answered += 1
+        return answer
 
     def settle(self, parcel: Parcel, answer: dict[str, Any] | None = None) -> None:
-        """Give what is still pending `answer`, and hand all answers of the parcel over."""
+        """Give what is still pending `answer`, and hand all answers of the parcel over.
+
+        Who may have been carried out in a try that was lost is told so instead.
+        """
         if answer is not None:
-            self._statistics.busy_answered += len(parcel.pending)
             for at in parcel.pending:
-                parcel.answers[at] = answer
+                self._conclude(parcel, at, answer)
             parcel.pending = []
         if self._on_settled is not None:
             self._on_settled(parcel)

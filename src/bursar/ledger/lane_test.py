@@ -1,17 +1,23 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bursar.db.scratch import ScratchDatabase
 from bursar.errors import Fault, OutcomeUnknown
+from bursar.ledger.answer import busy
 from bursar.ledger.conftest import OpenEngine
 from bursar.ledger.engine_test import PATIENT, effects, on_its_way, purchase
+from bursar.ledger.lane import Lane
+from bursar.ledger.lost_try_test import Told
+from bursar.ledger.parcel import Body, Parcel
+from bursar.ledger.statistics import Statistics
+from bursar.ledger.wire import Rejected
+from bursar.settings import Settings
 from tests.patience import PATIENCE_SECONDS, until
+from tests.relay import Relay
 
 
 def kill_lanes(database: ScratchDatabase) -> int:
@@ -97,69 +103,10 @@ async def test_a_poisoned_request_in_a_batch_is_told_as_data(open_engine: OpenEn
     assert outcomes[1]["key"] == "bad"
 
 
-class Gate:
-    """A relay before the database that can be shut, and cut after a number of answered bytes."""
-
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self.open = True
-        self.bytes_left: int | None = None
-        self.answered = 0
-        self.questions = 0
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self.open:
-            writer.close()
-            return
-        inner_reader, inner_writer = await asyncio.open_unix_connection(self.target)
-        self._writers += [writer, inner_writer]
-
-        async def questions() -> None:
-            while data := await reader.read(65536):
-                self.questions += 1
-                inner_writer.write(data)
-            inner_writer.close()
-
-        async def answers() -> None:
-            while data := await inner_reader.read(65536):
-                self.answered += len(data)
-                if self.bytes_left is not None:
-                    data = data[: self.bytes_left]
-                    self.bytes_left -= len(data)
-                writer.write(data)
-                if self.bytes_left == 0:
-                    self.bytes_left = None
-                    await writer.drain()
-                    break
-            writer.close()
-            inner_writer.close()
-
-        await asyncio.gather(questions(), answers(), return_exceptions=True)
-
-    def cut(self) -> None:
-        for writer in self._writers:
-            writer.close()
-        self._writers.clear()
-
-
-@pytest.fixture
-async def gate(stand_in: ScratchDatabase) -> AsyncIterator[tuple[Gate, str]]:
-    """A relay before the stand-in, and the URL that goes through it."""
-    known = conninfo_to_dict(stand_in.url)
-    gate = Gate(f"{known['host']}/.s.PGSQL.{known['port']}")
-    server = await asyncio.start_server(gate.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    yield gate, make_conninfo(stand_in.url, host="127.0.0.1", hostaddr="127.0.0.1", port=port)
-    gate.cut()
-    server.close()
-
-
 async def test_a_server_gone_for_good_is_an_unknown_outcome_within_the_budget(
-    open_engine: OpenEngine, gate: tuple[Gate, str], holder: psycopg.Connection
+    open_engine: OpenEngine, relay: Relay, holder: psycopg.Connection
 ) -> None:
-    relay, url = gate
-    engine = await open_engine(url, lanes=1, retry_attempts=3, retry_backoff_ms=20, **PATIENT)
+    engine = await open_engine(relay.url, lanes=1, retry_attempts=3, retry_backoff_ms=20, **PATIENT)
     sent = asyncio.create_task(engine.call("spend", purchase(key="k1")))
     await on_its_way(engine)
     unsent = asyncio.create_task(engine.call("spend", purchase(key="k2")))
@@ -178,10 +125,9 @@ async def test_a_server_gone_for_good_is_an_unknown_outcome_within_the_budget(
 
 
 async def test_the_wire_cut_at_every_byte_of_the_answer_costs_nothing_and_charges_once(
-    open_engine: OpenEngine, gate: tuple[Gate, str], stand_in: ScratchDatabase
+    open_engine: OpenEngine, relay: Relay, stand_in: ScratchDatabase
 ) -> None:
-    relay, url = gate
-    engine = await open_engine(url, lanes=1, retry_backoff_ms=1)
+    engine = await open_engine(relay.url, lanes=1, retry_backoff_ms=1)
     for warm in range(3):
         await engine.call("spend", purchase(key=f"warm {warm}"))
     before = relay.answered
@@ -202,13 +148,50 @@ async def test_the_wire_cut_at_every_byte_of_the_answer_costs_nothing_and_charge
 
 
 async def test_one_operation_is_one_question_on_the_wire(
-    open_engine: OpenEngine, gate: tuple[Gate, str]
+    open_engine: OpenEngine, relay: Relay
 ) -> None:
-    relay, url = gate
-    engine = await open_engine(url, lanes=1)
+    engine = await open_engine(relay.url, lanes=1)
     for _ in range(3):
         await engine.call("spend", purchase())
     before = relay.questions
     for _ in range(20):
         await engine.call("spend", purchase())
     assert relay.questions - before == 20
+
+
+async def test_a_lane_that_fails_answers_only_what_it_still_has() -> None:
+    # The second of two that are carried out singly meets what nobody expected.
+    wire = Told(Rejected("XX000", "no"), busy("spend"), RuntimeError("a bug"))
+    given_back: list[Parcel] = []
+    lane = Lane(wire, Settings(retry_attempts=1), Statistics(), on_busy=given_back.append)
+    loop = asyncio.get_running_loop()
+    first, second = (
+        Parcel("spend", [Body(b"{}", key, key)], loop.create_future(), 0.0) for key in ("a", "b")
+    )
+    lane.submit(first)
+    lane.submit(second)
+    assert isinstance((await second.answer)[0], Fault)
+    assert given_back == [first]
+    assert (first.pending, first.answer.done()) == ([0], False)
+    await lane.close()
+
+
+async def test_a_lane_that_fails_lets_go_of_what_nobody_waits_for() -> None:
+    settled: list[Parcel] = []
+    wire = Told(RuntimeError("a bug"))
+    wire.may_say.clear()
+    lane = Lane(
+        wire,
+        Settings(),
+        Statistics(),
+        on_busy=lambda parcel: None,
+        on_settled=settled.append,
+    )
+    loop = asyncio.get_running_loop()
+    left = Parcel("spend", [Body(b"{}", "a", "a")], loop.create_future(), 0.0)
+    lane.submit(left)
+    await until(lambda: wire.round_trips == 1)
+    left.answer.cancel()
+    wire.may_say.set()
+    await until(lambda: settled == [left])
+    await lane.close()

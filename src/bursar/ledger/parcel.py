@@ -40,14 +40,18 @@ Answer = dict[str, Any] | BursarError
 
 
 class Body:
-    """One checked request: its bytes, its key and the wallet that decides its place in line."""
+    """One checked request: its bytes, its key and the wallet that decides its place in line.
 
-    __slots__ = ("bytes", "key", "payer")
+    `unseen` once the connection was lost in a try whose end nobody saw: it may have been committed.
+    """
+
+    __slots__ = ("bytes", "key", "payer", "unseen")
 
     def __init__(self, encoded: bytes, key: str, payer: str) -> None:
         self.bytes = encoded
         self.key = key
         self.payer = payer
+        self.unseen = False
 
 
 class Parcel:
@@ -60,7 +64,7 @@ class Parcel:
         "answer",
         "answers",
         "bodies",
-        "busy_until",
+        "patience",
         "pending",
         "quarantine",
         "quarantined",
@@ -81,10 +85,10 @@ class Parcel:
         self.answers: list[Answer] = [{}] * len(bodies)
         self.pending = list(range(len(bodies)))
         self.unsent_until = unsent_until
-        # While its payer is busy: which payer, how many requests count there, and until when.
+        # While its payer is busy: which payer, how many requests count there, and what ends it.
         self.quarantine = ""
         self.quarantined = 0
-        self.busy_until = 0.0
+        self.patience: asyncio.TimerHandle | None = None
 
     @property
     def payer(self) -> str:

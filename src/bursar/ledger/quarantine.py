@@ -7,7 +7,8 @@ every request of that payer takes the solo lane, until one of them comes through
 import asyncio
 import random
 
-from bursar.ledger.answer import busy, is_busy
+from bursar.errors import BursarError
+from bursar.ledger.answer import busy, speaks_for_one_try
 from bursar.ledger.calls import Carries
 from bursar.ledger.lane import Lane, OnBatch
 from bursar.ledger.parcel import Parcel
@@ -26,12 +27,12 @@ _dice = random.SystemRandom()
 
 
 class _Busy:
-    """One busy payer: what rests between two tries, and how many of its parcels are in the lane."""
+    """One busy payer: how many parcels it has here, and those that rest between two tries."""
 
-    __slots__ = ("inside", "resting", "tries", "until")
+    __slots__ = ("parcels", "resting", "tries", "until")
 
     def __init__(self) -> None:
-        self.inside = 0
+        self.parcels = 0
         self.resting: list[Parcel] = []
         self.tries = 0
         self.until = 0.0
@@ -40,9 +41,9 @@ class _Busy:
 class Quarantine:
     """The payers whose requests take the solo lane, and what waits there.
 
-    A request stays for `busy_timeout_ms` at most and is then answered BUSY. Requests of one payer
-    rest together and are sent together, in order. At most a quarter of `queue_size_max` wait here,
-    apart from the bound of the ordinary lanes.
+    A request stays for `busy_timeout_ms` at most and is then answered BUSY; only a try that is on
+    its way then is waited for. Requests of one payer rest together and are sent together, in order.
+    At most a quarter of `queue_size_max` wait here, apart from the bound of the ordinary lanes.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Quarantine:
         known = self._payers.get(payer)
         if known is None:
             return False
-        if known.inside or known.resting or known.until > _now():
+        if known.parcels or known.until > _now():
             return True
         del self._payers[payer]
         return False
@@ -89,12 +90,14 @@ class Quarantine:
         self.requests += count
         parcel.quarantined = count
         parcel.quarantine = payer = parcel.bodies[parcel.pending[0]].payer
-        parcel.busy_until = _now() + self._patience
+        parcel.patience = asyncio.get_running_loop().call_later(
+            self._patience, self._give_up, parcel
+        )
         known = self._payers.setdefault(payer, _Busy())
+        known.parcels += 1
         if known.resting:
             known.resting.append(parcel)
         else:
-            known.inside += 1
             self.lane.submit(parcel)
 
     async def close(self) -> None:
@@ -105,7 +108,6 @@ class Quarantine:
         self._timers.clear()
         for known in list(self._payers.values()):
             resting, known.resting = known.resting, []
-            known.inside += len(resting)
             for parcel in resting:
                 self.lane.settle(parcel, busy(parcel.verb, "The service is shutting down."))
         await self.lane.close()
@@ -116,10 +118,10 @@ class Quarantine:
         now = _now()
         if known is not None:
             known.until = now + MEMORY_SECONDS
-        if known is None or self._closing or parcel.busy_until <= now or parcel.answer.done():
+        is_late = parcel.patience is None or parcel.patience.when() <= now
+        if known is None or self._closing or is_late or parcel.answer.done():
             self.lane.settle(parcel, busy(parcel.verb))
             return
-        known.inside -= 1
         known.resting.append(parcel)
         if parcel.quarantine not in self._timers:
             known.tries += 1
@@ -134,25 +136,44 @@ class Quarantine:
         if known is None:
             return
         resting, known.resting = known.resting, []
-        known.inside += len(resting)
         for parcel in resting:
             self.lane.submit(parcel)
 
+    def _give_up(self, parcel: Parcel) -> None:
+        """Answer BUSY to a parcel whose patience ends while it waits or rests.
+
+        One that is on its way may be carried out; `_on_busy` gives it up if it comes back.
+        """
+        known = self._payers.get(parcel.quarantine)
+        if known is not None and parcel in known.resting:
+            known.resting.remove(parcel)
+        elif not self.lane.line.remove(parcel):
+            return
+        self.lane.settle(parcel, busy(parcel.verb))
+
     def _on_settled(self, parcel: Parcel) -> None:
-        """Note that a parcel left; if it came through, its payer is not busy any more."""
+        """Note that a parcel left; if it came through, its payer is not busy any more.
+
+        It did when every request of it was answered by who had the locks. One whose caller went
+        away has pending requests, and one that was given up answers of its own.
+        """
         if not parcel.quarantined:
             return
         self.requests -= parcel.quarantined
         parcel.quarantined = 0
+        if parcel.patience is not None:
+            parcel.patience.cancel()
         known = self._payers.get(parcel.quarantine)
         if known is None:
             return
-        known.inside -= 1
-        last = parcel.answers[-1]
-        if isinstance(last, dict) and not is_busy(last):
+        known.parcels -= 1
+        if not parcel.pending and not any(
+            isinstance(answer, BursarError) or speaks_for_one_try(answer)
+            for answer in parcel.answers
+        ):
             known.until = 0.0
             known.tries = 0
-        if not known.inside and not known.resting and known.until <= _now():
+        if not known.parcels and known.until <= _now():
             del self._payers[parcel.quarantine]
 
     def _room(self) -> bool:
