@@ -49,6 +49,19 @@ async def test_every_verb_of_the_ledger_is_a_method_with_a_typed_outcome(
             refused.or_raise()
 
 
+async def test_a_database_with_another_level_of_its_own_is_written_to_all_the_same(
+    database: ScratchDatabase,
+) -> None:
+    database.connect().execute(
+        f"ALTER DATABASE {database.name} SET default_transaction_isolation = 'serializable'"
+    )
+    ada = str(uuid4())
+    async with bursar.connect(database.service_url) as bank:
+        granted = await bank.grant(owner_id=ada, asset="credit", amount=100)
+        assert (granted.done, granted.balance) == (True, 100)
+        await bank.create_reward(name="Tea", cost=60, creator_id=ada)
+
+
 async def test_a_batch_funds_later_requests_from_earlier_ones(database: ScratchDatabase) -> None:
     ada, bob = str(uuid4()), str(uuid4())
     credit = {"asset": "credit", "amount": 5}

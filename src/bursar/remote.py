@@ -13,9 +13,11 @@ import httpx
 import msgspec
 
 from bursar.errors import BY_CODE, BY_SQLSTATE, Fault, OutcomeUnknown, Refused
-from bursar.ledger.answer import refusal, refusal_details
+from bursar.ledger.answer import busy, refusal, refusal_details
 from bursar.ledger.engine import Engine
+from bursar.ledger.parcel import Answer
 from bursar.ledger.wire import Lost, Rejected, Undone
+from bursar.remote_answer import complaint, decoded, is_put_off, leaves_open, words_of
 from bursar.settings import Settings
 
 CONNECT_SECONDS = 5.0
@@ -36,11 +38,8 @@ LEDGER_VERBS = frozenset(
 # What `/v1/batch` takes in one body.
 REQUESTS_MAX = 500
 _SAID_BY_TOKEN = ("principal", "actor", "caller")
-# The door itself is overloaded or on its way up or down; nothing was carried out, unless it says
-# that it does not know.
-_COME_BACK = (429, 503)
-# Something between us and the door gave up; it may have passed the request on.
-_NOBODY_KNOWS = (408, 502, 504)
+# The request never left us.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PATHS = {
     "read_wallet": "/v1/wallets/{}",
     "read_statement": "/v1/wallets/{}/statement",
@@ -85,20 +84,41 @@ class HttpWire:
     async def open(self) -> None:
         """Do nothing: connections are opened when they are needed."""
 
-    async def carry(self, verb: str, body: bytes) -> list[dict[str, Any]]:
+    async def carry(self, verb: str, body: bytes) -> Sequence[Answer]:
         """Send a JSON array of requests and return their outcomes.
 
-        Raises `Undone`, `Lost` or `Rejected`.
+        They may have travelled apart. Then one that was not carried out is BUSY, and one that
+        failed is an error in its place: neither says anything about those beside it.
+        Raises `Undone`, `Lost` or `Rejected` where that holds for all of them.
         """
         requests = msgspec.json.decode(body, type=list[dict[str, Any]])
-        if verb not in LEDGER_VERBS:
-            return list(await asyncio.gather(*(self._procedure(verb, one) for one in requests)))
-        outcomes: list[dict[str, Any]] = []
-        for first in range(0, len(requests), REQUESTS_MAX):
-            outcomes += await self._batch(verb, requests[first : first + REQUESTS_MAX])
-        return outcomes
+        if verb in LEDGER_VERBS:
+            answers = await self._in_parts(verb, requests)
+        else:
+            told = (self._one(verb, request) for request in requests)
+            answers = list(await asyncio.gather(*told))
+        undone = [one for one in answers if isinstance(one, (Undone, Lost))]
+        for one in undone:
+            if isinstance(one, Lost) and one.sent:
+                raise one
+        if undone and len(undone) == len(answers):
+            raise undone[0]
+        if len(answers) == 1 and isinstance(answers[0], Rejected):
+            raise answers[0]
+        return [busy(verb) if isinstance(one, (Undone, Lost)) else one for one in answers]
 
-    async def _batch(self, verb: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def _in_parts(self, verb: str, requests: list[dict[str, Any]]) -> list[Answer]:
+        """Send what the service takes in one body, part by part, until one does not arrive."""
+        answers: list[Answer] = []
+        for first in range(0, len(requests), REQUESTS_MAX):
+            try:
+                answers += await self._batch(verb, requests[first : first + REQUESTS_MAX])
+            except (Undone, Lost) as error:
+                answers += [error] * (len(requests) - first)
+                break
+        return answers
+
+    async def _batch(self, verb: str, requests: list[dict[str, Any]]) -> list[Answer]:
         """Send one part of a batch; who asks is not said here but by the token."""
         named = [
             {"verb": verb, **{name: one[name] for name in one if name not in _SAID_BY_TOKEN}}
@@ -108,18 +128,27 @@ class HttpWire:
         if response.status_code != httpx.codes.OK:
             if len(requests) == 1:
                 return [_refused(str(requests[0].get("verb", verb)), response)]
-            raise Rejected(str(response.status_code), _complaint(response))
-        answer = _decoded(response, dict[str, list[dict[str, Any]]])
+            raise Rejected(str(response.status_code), complaint(response))
+        answer = decoded(response, dict[str, list[dict[str, Any]]])
         outcomes: list[dict[str, Any]] = answer.get("outcomes", [])
-        statuses = {outcome.get("status") for outcome in outcomes}
+        statuses = [outcome.get("status") for outcome in outcomes]
         if "unknown" in statuses:
             raise Lost(sent=True)
-        if "fault" in statuses:
-            raise Rejected("500", "The service failed a request.")
-        return outcomes
+        failed = Rejected("500", "The service failed a request.")
+        return [
+            failed if status == "fault" else outcome
+            for status, outcome in zip(statuses, outcomes, strict=True)
+        ]
 
     async def close(self) -> None:
         """Do nothing: the client belongs to all wires and is closed by the reader."""
+
+    async def _one(self, verb: str, request: dict[str, Any]) -> Answer:
+        """Return what became of one request of an app; others are on their way beside it."""
+        try:
+            return await self._procedure(verb, request)
+        except (Undone, Lost, Rejected) as error:
+            return error
 
     async def _procedure(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
         """Call the stored procedure of an app's verb; its errors are refusals when we know them."""
@@ -127,12 +156,12 @@ class HttpWire:
         hidden = ("key", *_SAID_BY_TOKEN)
         named = {f"p_{name}": value for name, value in request.items() if name not in hidden}
         response = await self._post(f"/rest/v1/rpc/{verb}", named, headers)
-        answer: dict[str, Any] = _decoded(response, dict[str, Any])
+        answer: dict[str, Any] = decoded(response, dict[str, Any])
         if response.is_success:
             return answer
         known = BY_SQLSTATE.get(str(answer.get("code")))
         if known is None:
-            raise Rejected(str(response.status_code), _complaint(response))
+            raise Rejected(str(response.status_code), complaint(response))
         _, _, sentence = str(answer.get("message", "")).partition(": ")
         return refusal(verb, known.code, sentence or None, refusal_details(answer.get("details")))
 
@@ -146,16 +175,14 @@ class HttpWire:
                 content=msgspec.json.encode(content),
                 headers={"Content-Type": "application/json", **headers},
             )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except _NOT_SENT as error:
             raise Lost(sent=False) from error
         except httpx.TransportError as error:
             raise Lost(sent=True) from error
-        if response.status_code in _COME_BACK:
-            if _said(response).get("code") == "OUTCOME_UNKNOWN":
-                raise Lost(sent=True)
-            raise Undone(str(response.status_code))
-        if response.status_code in _NOBODY_KNOWS:
+        if leaves_open(response):
             raise Lost(sent=True)
+        if is_put_off(response):
+            raise Undone(str(response.status_code))
         return response
 
 
@@ -187,30 +214,36 @@ class HttpReader:
             raise Fault("The service cannot be reached.") from error
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        if response.status_code in _COME_BACK:
+        if is_put_off(response):
             raise Refused("BUSY")
         if not response.is_success:
-            raise Fault(f"Reading failed: {_complaint(response)}")
+            raise Fault(f"Reading failed: {complaint(response)}")
         if function == "read_statement":
-            return _decoded(response, dict[str, Any]).get("entries")
-        return _decoded(response, Any)
+            return decoded(response, dict[str, Any]).get("entries")
+        return decoded(response, Any)
 
     async def procedure(self, function: str, arguments: Mapping[str, str | int | None]) -> Any:
-        """Call a stored procedure once; a refusal is raised as `Refused`."""
+        """Call a stored procedure once.
+
+        Raises `Refused`, also with BUSY when nobody had time for it; `OutcomeUnknown` when the
+        answer was lost, here or behind the service; `Fault` when it fails.
+        """
         try:
             response = await self._client.post(f"/rest/v1/rpc/{function}", json=dict(arguments))
-        except httpx.ConnectError as error:
+        except _NOT_SENT as error:
             raise Refused("BUSY") from error
         except httpx.TransportError as error:
             raise OutcomeUnknown(None) from error
-        if response.status_code in _NOBODY_KNOWS:
+        if leaves_open(response):
             raise OutcomeUnknown(None)
         if response.is_success:
-            return _decoded(response, Any)
-        answer: dict[str, Any] = _decoded(response, dict[str, Any])
+            return decoded(response, Any)
+        answer = words_of(response)
         known = BY_SQLSTATE.get(str(answer.get("code")))
         if known is None:
-            raise Fault(f"{function} failed: {_complaint(response)}")
+            if is_put_off(response):
+                raise Refused("BUSY")
+            raise Fault(f"{function} failed: {complaint(response)}")
         message = str(answer.get("message", "")) or None
         raise Refused(known.code, message, refusal_details(answer.get("details")))
 
@@ -219,34 +252,11 @@ class HttpReader:
         await self._client.aclose()
 
 
-def _decoded(response: httpx.Response, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(response.content, type=kind)
-    except msgspec.MsgspecError as error:
-        raise Rejected(str(response.status_code), "the answer cannot be read") from error
-
-
 def _refused(verb: str, response: httpx.Response) -> dict[str, Any]:
     """Return the refusal that a problem body tells of; raise `Rejected` when it is another."""
-    problem: dict[str, Any] = _decoded(response, dict[str, Any])
+    problem: dict[str, Any] = decoded(response, dict[str, Any])
     code = str(problem.get("code"))
     if code not in BY_CODE:
-        raise Rejected(str(response.status_code), _complaint(response))
+        raise Rejected(str(response.status_code), complaint(response))
     details = problem.get("details")
-    return refusal(verb, code, _complaint(response), details if isinstance(details, dict) else {})
-
-
-def _complaint(response: httpx.Response) -> str:
-    """What the service says, from a problem body or one of PostgREST's kind."""
-    body = _said(response)
-    if not body:
-        return f"status {response.status_code}"
-    return str(body.get("detail") or body.get("message") or body.get("title") or "")
-
-
-def _said(response: httpx.Response) -> dict[str, Any]:
-    """Return the body of an answer that is no success; empty when it is not one of ours."""
-    try:
-        return msgspec.json.decode(response.content, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return {}
+    return refusal(verb, code, complaint(response), details if isinstance(details, dict) else {})

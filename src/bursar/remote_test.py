@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -8,10 +9,18 @@ import pytest
 
 from bursar.client import Bank
 from bursar.errors import Fault, OutcomeUnknown, Refused
-from bursar.remote import open_remote
+from bursar.http.auth import mint
+from bursar.http.conftest import SECRET, Told, app_of
+from bursar.http.postgrest_error import unavailable
+from bursar.http.problem import ProblemError, as_postgrest, as_problem, of_unknown, refused
+from bursar.ledger.answer import busy
+from bursar.remote import REQUESTS_MAX, open_remote
 from bursar.settings import Settings
 
-SETTINGS = Settings(retry_attempts=3, retry_backoff_ms=1)
+SETTINGS = Settings(retry_attempts=3, retry_backoff_ms=1, busy_timeout_ms=20)
+AWAY = ProblemError(503, "UNAVAILABLE", "The database cannot be reached.")
+UNKNOWN = of_unknown(OutcomeUnknown("k"))
+FAULT = ProblemError(500, "FAULT", "Something failed on our side; it has been logged.")
 
 
 class Service:
@@ -19,20 +28,23 @@ class Service:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
-        self.failures: list[int | str | Exception] = []
+        self.failures: list[int | Exception | None] = []  # None: this time it goes well
+        # What is said of one reward, each time that somebody asks for it.
+        self.of_reward: dict[str, list[ProblemError]] = {}
         self.keys: set[str] = set()
+        self.is_busy = False
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/health":
             return httpx.Response(200, json={})
         content: Any = msgspec.json.decode(request.content) if request.content else None
         self.asked.append((request.url.raw_path.decode(), content))
-        if self.failures:
-            failure = self.failures.pop(0)
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            if isinstance(failure, ProblemError):
+                return rendered(failure, request.url.path)
             if isinstance(failure, Exception):
                 raise failure
-            if isinstance(failure, str):
-                return httpx.Response(503, json={"code": failure, "message": "told to say so"})
             return httpx.Response(failure, json={"title": "no", "detail": "told to fail"})
         if request.url.path == "/v1/batch":
             return httpx.Response(
@@ -47,6 +59,8 @@ class Service:
     def carry(self, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("reason") == "poison":
             return {"status": "fault", "verb": request["verb"], "message": "bad"}
+        if self.is_busy:
+            return busy(request["verb"])
         replayed = request["key"] in self.keys
         self.keys.add(request["key"])
         return {
@@ -58,6 +72,8 @@ class Service:
 
     def sell(self, request: httpx.Request, content: dict[str, Any]) -> httpx.Response:
         assert request.headers["idempotency-key"]
+        if said := self.of_reward.get(content["p_reward_id"]):
+            return rendered(said.pop(0) if len(said) > 1 else said[0], request.url.path)
         if content["p_reward_id"] == "dear":
             return httpx.Response(
                 402,
@@ -77,6 +93,12 @@ class Service:
                 "reward_id": content["p_reward_id"],
             },
         )
+
+
+def rendered(problem: ProblemError, path: str) -> httpx.Response:
+    """What our own doors make of it at this path."""
+    made = as_postgrest(problem) if path.startswith("/rest/") else as_problem(problem, "a request")
+    return httpx.Response(problem.status, content=made, headers=problem.headers)
 
 
 @asynccontextmanager
@@ -113,7 +135,7 @@ async def test_a_verb_over_http_is_an_outcome() -> None:
 async def test_a_lost_answer_is_asked_for_again_with_the_same_key() -> None:
     service = Service()
     async with connected(service) as bank:
-        service.failures = [httpx.ReadError("cut"), 503]
+        service.failures = [httpx.ReadError("cut"), refused("BUSY")]
         outcome = await bank.spend(owner_id="ada", asset="credit", amount=5)
         assert outcome.done
         keys = {content["requests"][0]["key"] for _, content in service.asked}
@@ -126,17 +148,61 @@ async def test_lost_answers_beyond_the_budget_are_unknown_and_refused_connection
         service.failures = [502, httpx.ConnectError("no"), httpx.ConnectError("no")]
         with pytest.raises(OutcomeUnknown):
             await bank.spend(owner_id="ada", asset="credit", amount=5)
-        service.failures = [httpx.ConnectError("no"), 503, 429]
+        service.failures = [httpx.ConnectError("no"), refused("BUSY"), 429]
         outcome = await bank.spend(owner_id="ada", asset="credit", amount=5)
         assert outcome.code == "BUSY"
 
 
-async def test_an_answer_that_the_service_has_lost_is_unknown_here_too() -> None:
+async def test_an_outcome_that_the_service_itself_does_not_know_is_unknown_here() -> None:
+    """Asked of the service's own doors, whose database is lost at each try."""
+    app = app_of(Told(OutcomeUnknown("k-1")))
+    token = mint("service_role", None, SECRET, 600)
+    transport = httpx.ASGITransport(app=app)
+    try:
+        async with await open_remote(
+            "http://test", token=token, settings=SETTINGS, transport=transport
+        ) as engine:
+            bank = Bank(engine)
+            with pytest.raises(OutcomeUnknown) as caught:
+                await bank.purchase_reward(
+                    reward_id=str(uuid4()), collector_id=str(uuid4()), key="k-1"
+                )
+            assert caught.value.key == "k-1"
+            with pytest.raises(OutcomeUnknown) as caught:
+                await bank.spend(owner_id="ada", asset="credit", amount=5, key="k-2")
+            assert caught.value.key == "k-2"
+    finally:
+        await app.close()
+
+
+# The second is a proxy's own word, which may have passed the request on.
+@pytest.mark.parametrize("said", [UNKNOWN, 503, unavailable()], ids=["ours", "a proxy", "lost"])
+async def test_what_does_not_prove_that_nothing_was_done_leaves_the_outcome_unknown(
+    said: int | Exception,
+) -> None:
     service = Service()
     async with connected(service) as bank:
-        service.failures = ["OUTCOME_UNKNOWN", 503, 503]
+        service.failures = [refused("BUSY"), said, refused("BUSY")]
+        with pytest.raises(OutcomeUnknown) as caught:
+            await bank.purchase_reward(reward_id="cheap", collector_id="ada", key="k-1")
+        assert caught.value.key == "k-1"
+        service.failures = [said]
+        assert (await bank.purchase_reward(reward_id="cheap", collector_id="ada")).done
+        service.failures = [said]
         with pytest.raises(OutcomeUnknown):
-            await bank.purchase_reward(reward_id="tea", collector_id="ada")
+            await bank.create_reward(name="Tea", cost=60, creator_id="ada")
+
+
+@pytest.mark.parametrize("said", [AWAY, 429, refused("BUSY")], ids=["away", "429", "busy"])
+async def test_what_proves_that_nothing_was_done_is_busy(said: int | Exception) -> None:
+    service = Service()
+    async with connected(service) as bank:
+        service.failures = [said] * 3
+        outcome = await bank.purchase_reward(reward_id="cheap", collector_id="ada")
+        assert outcome.code == "BUSY"
+        service.failures = [said]
+        with pytest.raises(Refused, match="BUSY"):
+            await bank.create_reward(name="Tea", cost=60, creator_id="ada")
 
 
 async def test_a_failed_request_fails_alone() -> None:
@@ -172,6 +238,47 @@ async def test_a_purchase_over_http_is_done_or_refused_with_its_details() -> Non
         assert refused.details == {"available": 3}
         with pytest.raises(Refused, match="INSUFFICIENT_FUNDS"):
             refused.or_raise()
+
+
+async def test_a_purchase_that_is_busy_or_unknown_says_nothing_about_those_beside_it() -> None:
+    service = Service()
+    request = {"collector_id": "ada"}
+    async with connected(service) as bank:
+        service.of_reward = {"held": [refused("BUSY")], "broken": [FAULT]}
+        outcomes = await bank.call_batch(
+            "purchase_reward",
+            [{**request, "reward_id": name} for name in ("cheap", "held", "broken", "dear")],
+        )
+        assert [one.get("code", one["status"]) for one in outcomes] == [
+            "done",
+            "BUSY",
+            "fault",
+            "INSUFFICIENT_FUNDS",
+        ]
+        # Once its end was not seen, that somebody holds the wallet does not mean it was not done.
+        service.of_reward = {"held": [UNKNOWN, refused("BUSY")]}
+        outcomes = await bank.call_batch(
+            "purchase_reward", [{**request, "reward_id": name} for name in ("cheap", "held")]
+        )
+        assert [one["status"] for one in outcomes] == ["done", "unknown"]
+
+
+async def test_a_wallet_that_is_busy_after_a_lost_answer_proves_nothing() -> None:
+    service = Service()
+    async with connected(service) as bank:
+        service.failures = [httpx.ReadError("cut")]
+        service.is_busy = True
+        with pytest.raises(OutcomeUnknown):
+            await bank.spend(owner_id="ada", asset="credit", amount=5)
+
+
+async def test_a_part_of_a_batch_that_is_busy_says_nothing_about_the_part_before_it() -> None:
+    service = Service()
+    spend = {"verb": "spend", "owner_id": "ada", "asset": "credit", "amount": 1}
+    async with connected(service) as bank:
+        service.failures = [None, refused("BUSY")] * 3
+        outcomes = await bank.call_batch("batch", [spend] * (REQUESTS_MAX + 1))
+    assert {one["status"] for one in outcomes} == {"done"}
 
 
 async def test_reads_ask_the_wallets_routes() -> None:

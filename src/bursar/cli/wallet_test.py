@@ -31,6 +31,21 @@ def test_a_grant_under_one_key_is_made_once_and_names_who_typed_it(owner: str) -
     assert entries[0]["actor"] == f"operator:{getpass.getuser()}"
 
 
+def test_a_database_with_another_level_of_its_own_is_changed_all_the_same(
+    owner: str, database: ScratchDatabase
+) -> None:
+    database.connect().execute(
+        f"ALTER DATABASE {database.name} SET default_transaction_isolation = 'serializable'"
+    )
+
+    granted = run_json("wallet", "grant", owner, "50", "--reason", "welcome")
+    paused = run_json("degraded", "on", "--reason", "a drill")
+    again = run_json("degraded", "off", "--reason", "it is over")
+
+    assert granted["balance"] == 50
+    assert (paused["degraded"], again["degraded"]) == (True, False)
+
+
 def test_adjust_goes_both_ways_and_needs_a_reason(owner: str) -> None:
     run_json("wallet", "grant", owner, "50")
 

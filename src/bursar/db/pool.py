@@ -1,8 +1,10 @@
 """Connections to PostgreSQL: opened the same way everywhere, pooled for reads, retried by rule."""
 
 import asyncio
+import contextlib
 import random
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
@@ -36,12 +38,13 @@ async def open_connection(
     statement_timeout_ms: int | None = None,
     prepare_threshold: int | None = 1,
 ) -> AsyncConnection:
-    """Open an autocommitting connection with our limits on waiting.
+    """Open an autocommitting connection with our limits on waiting, which writes READ COMMITTED.
 
     The two limits default to those of `settings`. `prepare_threshold` is the number of executions
     after which a statement is prepared; behind a transaction pooler nothing is ever prepared,
     since the next statement may reach another server process.
-    Raises `psycopg.OperationalError` when no connection comes about within 10 seconds.
+    Raises `psycopg.OperationalError` when no connection comes about within 10 seconds, or its
+    first statement is not answered within another 10.
     """
     connection = await AsyncConnection.connect(
         url,
@@ -49,11 +52,7 @@ async def open_connection(
         prepare_threshold=prepare_threshold,
         **_parameters(),
     )
-    try:
-        await _configure(connection, settings, lock_timeout_ms, statement_timeout_ms)
-    except BaseException:
-        await connection.close()
-        raise
+    await _prepare(connection, settings, lock_timeout_ms, statement_timeout_ms)
     return connection
 
 
@@ -130,7 +129,7 @@ class ReadPool:
         return self._pool.get_stats()
 
     async def _configure(self, connection: AsyncConnection) -> None:
-        await _configure(connection, self._settings, None, None)
+        await _prepare(connection, self._settings, None, None)
 
 
 async def retry(
@@ -200,17 +199,61 @@ def _parameters() -> dict[str, Any]:
     }
 
 
+async def _prepare(
+    connection: AsyncConnection,
+    settings: Settings,
+    lock_timeout_ms: int | None,
+    statement_timeout_ms: int | None,
+) -> None:
+    """Make a new connection ours, or close it and raise in time.
+
+    A pooler may greet by itself and then let the first question wait, and a path may die after the
+    greeting: neither `connect_timeout` nor a limit that the server has yet to hear of ends that.
+    Who gives up cuts the connection first, since psycopg would ask the silent peer to cancel.
+    """
+    asking = asyncio.ensure_future(
+        _configure(connection, settings, lock_timeout_ms, statement_timeout_ms)
+    )
+    try:
+        answered, _ = await asyncio.wait([asking], timeout=_CONNECT_SECONDS)
+        if not answered:
+            raise psycopg.OperationalError("The first statement was not answered.")
+        asking.result()
+    except BaseException:
+        if not asking.done():
+            _cut(connection)
+            await asyncio.wait([asking])
+            asking.exception()  # That it was cut is no news.
+        await connection.close()
+        raise
+
+
+def _cut(connection: AsyncConnection) -> None:
+    """End a connection whose peer is silent, so that whoever waits for it hears of it at once."""
+    with contextlib.suppress(OSError, psycopg.Error):
+        handle = socket.socket(fileno=connection.fileno())
+        try:
+            handle.shutdown(socket.SHUT_RDWR)
+        finally:
+            handle.detach()  # The descriptor is psycopg's to close.
+
+
 async def _configure(
     connection: AsyncConnection,
     settings: Settings,
     lock_timeout_ms: int | None,
     statement_timeout_ms: int | None,
 ) -> None:
-    """Set our limits in one round trip, and learn whether a transaction pooler is in between."""
+    """Set our limits in one round trip, and learn whether a transaction pooler is in between.
+
+    The verbs write in READ COMMITTED alone; a database or a role may have another default.
+    """
     cursor = await connection.execute(
         "SELECT set_config('lock_timeout', %s, false),"
         " set_config('statement_timeout', %s, false),"
-        " set_config('jit', 'off', false), pg_backend_pid()",
+        " set_config('jit', 'off', false),"
+        " set_config('default_transaction_isolation', 'read committed', false),"
+        " pg_backend_pid()",
         [
             str(settings.lock_timeout_ms if lock_timeout_ms is None else lock_timeout_ms),
             str(
@@ -223,5 +266,5 @@ async def _configure(
     )
     row = await cursor.fetchone()
     # A pooler answers the greeting with a process id of its own making.
-    if row is not None and row[3] != connection.info.backend_pid:
+    if row is not None and row[-1] != connection.info.backend_pid:
         connection.prepare_threshold = None

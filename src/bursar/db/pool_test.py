@@ -1,16 +1,20 @@
 """Connections wait no longer than they should, errors are told apart, passwords stay secret."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from bursar.db import pool
 from bursar.db.pool import ReadPool, is_connection_lost, is_transient, open_connection, redact
 from bursar.db.scratch import ScratchDatabase
 from bursar.settings import Settings
+from tests.patience import AGE_SECONDS, PATIENCE_SECONDS, until
 
 SETTINGS = Settings(
     lock_timeout_ms=120, statement_timeout_ms=4000, pool_size_max=2, retry_backoff_ms=1
@@ -47,6 +51,108 @@ async def test_behind_a_pooler_nothing_is_prepared(
     monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", -1)
     async with await open_connection(empty_database.url, SETTINGS) as connection:
         assert connection.prepare_threshold is None
+
+
+class Greeter:
+    """Stands before the database, passes the greeting, and keeps every question to itself."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._writers: list[asyncio.StreamWriter] = []
+        self.questions = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_unix_connection(self._target)
+        self._writers += [writer, inner_writer]
+        await asyncio.gather(
+            self._pass_on(reader, inner_writer), self._pass_on(inner_reader, writer)
+        )
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if data.startswith((b"Q", b"P")):
+                self.questions += 1
+            elif not self.questions:
+                writer.write(data)
+        writer.close()
+
+    async def close(self) -> None:
+        for writer in self._writers:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+@pytest.fixture
+async def greeter(empty_database: ScratchDatabase) -> AsyncIterator[tuple[Greeter, str]]:
+    """A greeter before the database, and the URL that goes through it."""
+    known = conninfo_to_dict(empty_database.url)
+    made = Greeter(f"{known['host']}/.s.PGSQL.{known['port']}")
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield made, make_conninfo(empty_database.url, host="127.0.0.1", hostaddr="127.0.0.1", port=port)
+    server.close()
+    await made.close()
+
+
+async def test_who_is_greeted_and_then_left_waiting_gives_up_in_time(
+    greeter: tuple[Greeter, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, url = greeter
+    monkeypatch.setattr(pool, "_CONNECT_SECONDS", 1)
+    started = time.monotonic()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(psycopg.OperationalError, match="answer") as caught:
+            await open_connection(url, SETTINGS)
+    assert is_connection_lost(caught.value)
+    # psycopg's own way to give up asks the peer to cancel, twice five seconds long.
+    assert time.monotonic() - started < 4
+    assert relay.questions == 1
+
+
+async def test_the_pool_is_not_kept_waiting_by_one_that_only_greets(
+    greeter: tuple[Greeter, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, url = greeter
+    monkeypatch.setattr(pool, "_CONNECT_SECONDS", 1)
+    started = time.monotonic()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(PoolTimeout):
+            await ReadPool(url, SETTINGS).open()
+    assert time.monotonic() - started < 4
+    assert relay.questions
+
+
+async def test_a_caller_who_gives_up_while_connecting_is_not_kept_waiting_either(
+    greeter: tuple[Greeter, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, url = greeter
+    monkeypatch.setattr(pool, "_CONNECT_SECONDS", int(AGE_SECONDS))
+    opening = asyncio.create_task(open_connection(url, SETTINGS))
+    await until(lambda: relay.questions == 1)
+    started = time.monotonic()
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert time.monotonic() - started < 4
+
+
+async def test_whatever_the_database_s_own_level_is_we_read_what_is_committed(
+    empty_database: ScratchDatabase,
+) -> None:
+    empty_database.connect().execute(
+        f"ALTER DATABASE {empty_database.name} SET default_transaction_isolation = 'serializable'"
+    )
+    empty_database.connect().execute(
+        f"ALTER DATABASE {empty_database.name} SET default_transaction_read_only = on"
+    )
+    async with await open_connection(empty_database.url, SETTINGS) as connection:
+        for name, expected in (
+            ("transaction_isolation", "read committed"),
+            ("transaction_read_only", "on"),  # What a replica, or a role, is kept to.
+        ):
+            cursor = await connection.execute("SELECT current_setting(%s)", [name])
+            assert await cursor.fetchone() == (expected,)
 
 
 async def test_the_pool_reads_with_our_limits(reads: ReadPool) -> None:

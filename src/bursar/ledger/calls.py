@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from bursar.ledger.parcel import Answer
+
 # What a backend says of itself; the HTTP doors fill in who a verified token or session names.
 SERVICE: Mapping[str, str] = {"role": "service_role"}
 
@@ -60,8 +62,8 @@ class Carries(Protocol):
         """Connect, unless that is done already; raise `Lost` when nobody is there."""
         ...
 
-    async def carry(self, verb: str, body: bytes) -> list[dict[str, Any]]:
-        """Send a JSON array of requests and return their outcomes.
+    async def carry(self, verb: str, body: bytes) -> Sequence[Answer]:
+        """Send a JSON array of requests and return an outcome for each, or its error.
 
         Raises `Undone`, `Lost` or `Rejected` of `bursar.ledger.wire`.
         """

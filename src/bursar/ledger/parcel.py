@@ -5,6 +5,7 @@ everything again.
 """
 
 import asyncio
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ _PAYER_FIELDS = (
     "hold_id",
     "transaction_id",
 )
+_PLAIN = frozenset((str, int, bool, type(None)))
 _encode = msgspec.json.Encoder().encode
 
 Answer = dict[str, Any] | BursarError
@@ -128,9 +130,38 @@ def check(verb: str, request: Mapping[str, Any]) -> Body | dict[str, Any]:
         return _malformed(verb, "request", "must be representable as JSON")
     if len(encoded) > REQUEST_BYTES_MAX:
         return _malformed(verb, "request", f"must not exceed {REQUEST_BYTES_MAX} bytes")
+    # For a number that JSON has not, msgspec writes null, which the database takes for "not given".
+    if b"null" in encoded and (place := _endless_number(request)):
+        return _malformed(verb, place, "must be a finite number")
     if b"\\u0000" in encoded and _NUL.search(encoded):
         return _malformed(verb, "request", "must not contain NUL characters")
     return Body(encoded, key, _payer_of(request))
+
+
+def _endless_number(request: Mapping[str, Any]) -> str:
+    """Where a number stands that is infinite or none at all, as `metadata.rates[2]`; or ""."""
+    # Each with the way to it, which is written out only when it is wanted.
+    left: list[tuple[tuple[Any, ...], Any]] = [((), request)]
+    while left:
+        way, inside = left.pop()
+        for name, value in inside.items() if isinstance(inside, dict) else enumerate(inside):
+            kind = type(value)
+            if kind in _PLAIN:
+                continue
+            plain = value if kind is dict else msgspec.to_builtins(value)
+            if isinstance(plain, (dict, list, tuple)):
+                left.append(((way, name), plain))
+            elif isinstance(plain, float) and not math.isfinite(plain):
+                return _written((way, name))
+    return ""
+
+
+def _written(way: tuple[Any, ...]) -> str:
+    steps: list[str] = []
+    while way:
+        way, name = way
+        steps.append(f"[{name}]" if isinstance(name, int) else f".{name}")
+    return "".join(reversed(steps)).removeprefix(".")
 
 
 def _payer_of(request: Mapping[str, Any]) -> str:

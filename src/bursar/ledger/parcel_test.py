@@ -39,6 +39,22 @@ def test_only_an_adjustment_may_be_negative() -> None:
     assert field_refused("batch", {**GOOD, "verb": "spend", "amount": -5}) == "amount"
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_json_has_not_is_malformed_wherever_it_stands(number: float) -> None:
+    for more, field in (
+        ({"expected_price": number}, "expected_price"),
+        ({"expected_prices": {"a lead": number}}, "expected_prices.a lead"),
+        ({"metadata": {"rates": [1.5, None, {"b": (2, number)}]}}, "metadata.rates[2].b[1]"),
+        ({"input": {"tags": {number}}}, "input.tags[0]"),
+    ):
+        assert field_refused("purchase_reward", {**GOOD, **more}) == field
+
+
+def test_nothing_and_every_other_number_may_stand_in_a_request() -> None:
+    more = {"metadata": {"rates": [1.5, None, "null", 1e308, -0.0]}, "reason": None}
+    assert field_refused("spend", {**GOOD, **more}) is None
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "naïve", "a\nb", "a\x00", 5])
 def test_a_key_that_is_not_short_printable_ascii_is_malformed(key: Any) -> None:
     assert field_refused("spend", {**GOOD, "key": key}) == "key"
