@@ -11,6 +11,7 @@ signature is a delivery that somebody has kept. An older guide of theirs names
 import hashlib
 import hmac
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -98,7 +99,8 @@ def read_event(body: bytes) -> dict[str, Any]:
 
     Unknown types and fields are let through. It has what the inbox needs: an id, a type and a time,
     and if it is about a purchase, whose and of what. Characters that no database keeps, which a
-    user may have put into an attribute, are replaced, so that they do not cost anybody a purchase.
+    user may have put into an attribute, are replaced, and numbers too large for any are left out,
+    so that they do not cost anybody a purchase.
     """
     try:
         sent = json.loads(body.decode("utf-8", "replace"), parse_constant=_no_constant)
@@ -140,4 +142,6 @@ def _keepable(value: Any, depth: int = 0) -> Any:
         }
     if isinstance(value, list):
         return [_keepable(inner, depth + 1) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value
