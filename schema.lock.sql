@@ -1099,8 +1099,17 @@ BEGIN
         'owner_id', v_user.id, 'asset', 'community_credit', 'amount', bursar.boost_price(),
         'reason', 'boost', 'actor', coalesce(q ->> 'actor', v_principal),
         'metadata', jsonb_build_object('post', v_post.id))), p_wait))[1];
+    v_claim.created_at := bursar.clock();
     IF v_spent ->> 'status' = 'refused' THEN
-        RETURN ARRAY[bursar.refused(v_verb, v_spent ->> 'code', (v_spent -> 'details')::jsonb)];
+        v_claim.outcome :=
+            bursar.refused(v_verb, v_spent ->> 'code', (v_spent -> 'details')::jsonb);
+        -- Who was refused is not charged by the same request that comes again after a top-up.
+        IF v_claim.claim IS NOT NULL AND (
+            SELECT remembered FROM bursar.refusal WHERE code = v_spent ->> 'code')
+        THEN
+            PERFORM bursar.remember(ARRAY[v_claim]);
+        END IF;
+        RETURN ARRAY[v_claim.outcome];
     END IF;
     UPDATE public.posts
     SET boosted_until = greatest(boosted_until, bursar.clock()) + interval '1 day'
@@ -1115,7 +1124,6 @@ BEGIN
         'asset', v_spent -> 'asset', 'amount', v_spent -> 'amount',
         'balance', v_spent -> 'balance', 'post_id', v_post.id,
         'boosted_until', v_post.boosted_until, 'replayed', false);
-    v_claim.created_at := bursar.clock();
     IF v_claim.claim IS NOT NULL THEN
         PERFORM bursar.remember(ARRAY[v_claim]);
     END IF;
@@ -3277,6 +3285,7 @@ DECLARE
     v_wallets bursar.wallet_state[];
     v_posted bursar.posted;
     v_now timestamptz;
+    v_written bigint;
 BEGIN
     v_wallets := bursar.lock_wallets_of(v_asset, ARRAY(
         SELECT q.user_id::text FROM unnest(v_in) AS q WHERE q.refusal IS NULL), p_wait);
@@ -3284,7 +3293,9 @@ BEGIN
     v_posted := bursar.post(v_wallets,
         ARRAY(SELECT ROW(q.n, CASE WHEN q.refusal IS NULL THEN 2 ELSE 0 END, v_verb, v_asset,
             q.user_id::text, coalesce(q.price, 0), 'deducted before a job', q.actor, NULL, NULL,
-            NULL, q.claim, q.fingerprint, 'refuse', NULL, q.refusal, q.details, NULL)
+            jsonb_build_object('product', q.product, 'turn_before', (
+                SELECT o.last_generate_at FROM public.profiles AS o WHERE o.id = q.user_id)),
+            q.claim, q.fingerprint, 'refuse', NULL, q.refusal, q.details, NULL)
             ::bursar.request FROM unnest(v_in) AS q ORDER BY q.n),
         ARRAY(SELECT l.leg FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES
             (1, ROW(q.n, v_asset, q.user_id::text, -q.price, 0, 'used')::bursar.leg),
@@ -3301,6 +3312,10 @@ BEGIN
     CROSS JOIN LATERAL (SELECT * FROM public.generation_products AS o
         WHERE o.product = q.product LIMIT 1) AS p
     WHERE v_posted.transaction_ids[q.n] IS NOT NULL;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    IF v_written < (SELECT count(t) FROM unnest(v_posted.transaction_ids) AS t) THEN
+        RAISE EXCEPTION 'A product went meanwhile.' USING ERRCODE = 'UBX02';
+    END IF;
     RETURN bursar.keep_rate_limits(v_in, v_posted, v_verb);
 END
 $$;
@@ -5017,7 +5032,8 @@ BEGIN
     LEFT JOIN LATERAL (SELECT o.claim FROM bursar.idempotency AS o
         WHERE o.claim = q.claim LIMIT 1) AS k ON true
     -- Without the OFFSET the planner may walk everybody's in the order that is asked for.
-    LEFT JOIN LATERAL (SELECT a.transaction_id, a.amount FROM (
+    LEFT JOIN LATERAL (SELECT a.transaction_id, a.amount, (SELECT t.metadata
+            FROM bursar.transaction AS t WHERE t.id = a.transaction_id) AS made FROM (
             SELECT o.* FROM public.generation_deductions AS o
             WHERE o.user_id = q.user_id AND o.status = 'open' OFFSET 0) AS a
         WHERE p_adopts AND k.claim IS NULL AND coalesce(a.lapses_at > v_now, true)
@@ -5025,13 +5041,17 @@ BEGIN
             AND NOT EXISTS (SELECT FROM bursar.transaction AS t
                 WHERE t.corrects = a.transaction_id AND t.verb = 'refund')
         ORDER BY a.transaction_id LIMIT 1) AS d ON true
-    CROSS JOIN LATERAL (SELECT ceil(extract(epoch FROM l.last_generate_at
+    CROSS JOIN LATERAL (SELECT ceil(extract(epoch FROM CASE
+            WHEN d.transaction_id IS NULL THEN l.last_generate_at
+            WHEN d.made ->> 'product' <> q.product
+                THEN (d.made ->> 'turn_before')::timestamptz END
         + make_interval(secs => q.rate_limit_seconds) - v_now))::bigint AS seconds OFFSET 0) AS w
     CROSS JOIN LATERAL (SELECT greatest(0, q.price - coalesce(d.amount, 0)) AS to_hold, CASE
         WHEN k.claim IS NOT NULL THEN NULL
         WHEN q.refusal IS NOT NULL THEN q.refusal
         WHEN s.status = 'busy' THEN 'BUSY'
-        WHEN d.transaction_id IS NULL AND w.seconds > 0 AND s.balance - s.held >= q.price
+        WHEN w.seconds > 0
+            AND s.balance - s.held >= greatest(0, q.price - coalesce(d.amount, 0))
             THEN 'RATE_LIMITED' END AS refusal OFFSET 0) AS r
     ORDER BY q.n);
 END
@@ -12502,7 +12522,10 @@ BEGIN
     IF v_refused ->> 'code' = 'BUSY' THEN
         RETURN bursar.refused('end_generation', 'BUSY', e.details);
     END IF;
-    IF jsonb_array_length(v.moves) > 0 OR v.effect IN ('completed', 'refunded') THEN
+    -- Also where nothing moves, because a hold was over before its job.
+    IF jsonb_array_length(v.moves) > 0 OR v.effect IN ('completed', 'refunded')
+        OR v_status <> (SELECT status FROM public.generation_jobs WHERE id = e.job_id)
+    THEN
         UPDATE public.generation_jobs SET status = v_status, price = v.price, reason = v.reason,
             error = coalesce(e.error, error), output = coalesce(e.output, output),
             provider = coalesce(e.provider, provider),
@@ -12549,6 +12572,7 @@ CREATE FUNCTION bursar.record_generation_jobs(p_requests bursar.generation_reque
     AS $$
 DECLARE
     v_now CONSTANT timestamptz := bursar.clock();
+    v_written bigint;
 BEGIN
     INSERT INTO public.generation_jobs (id, user_id, product, input, price, hold, deduction, due_at,
         give_up_at, actor, created_at)
@@ -12558,6 +12582,10 @@ BEGIN
     CROSS JOIN LATERAL (SELECT * FROM public.generation_products AS o
         WHERE o.product = q.product LIMIT 1) AS p
     WHERE p_transaction_ids[q.n] IS NOT NULL;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    IF v_written < (SELECT count(t) FROM unnest(p_transaction_ids) AS t) THEN
+        RAISE EXCEPTION 'A product went meanwhile.' USING ERRCODE = 'UBX02';
+    END IF;
     INSERT INTO bursar.hold (id, transaction_id, asset, owner_id, amount, reason, actor, metadata,
         expires_at, created_at)
     SELECT q.hold_id, p_transaction_ids[q.n], 'generation_credit', q.user_id::text, q.to_hold,

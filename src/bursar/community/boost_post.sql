@@ -75,8 +75,17 @@ BEGIN
         'owner_id', v_user.id, 'asset', 'community_credit', 'amount', bursar.boost_price(),
         'reason', 'boost', 'actor', coalesce(q ->> 'actor', v_principal),
         'metadata', jsonb_build_object('post', v_post.id))), p_wait))[1];
+    v_claim.created_at := bursar.clock();
     IF v_spent ->> 'status' = 'refused' THEN
-        RETURN ARRAY[bursar.refused(v_verb, v_spent ->> 'code', (v_spent -> 'details')::jsonb)];
+        v_claim.outcome :=
+            bursar.refused(v_verb, v_spent ->> 'code', (v_spent -> 'details')::jsonb);
+        -- Who was refused is not charged by the same request that comes again after a top-up.
+        IF v_claim.claim IS NOT NULL AND (
+            SELECT remembered FROM bursar.refusal WHERE code = v_spent ->> 'code')
+        THEN
+            PERFORM bursar.remember(ARRAY[v_claim]);
+        END IF;
+        RETURN ARRAY[v_claim.outcome];
     END IF;
     UPDATE public.posts
     SET boosted_until = greatest(boosted_until, bursar.clock()) + interval '1 day'
@@ -91,7 +100,6 @@ BEGIN
         'asset', v_spent -> 'asset', 'amount', v_spent -> 'amount',
         'balance', v_spent -> 'balance', 'post_id', v_post.id,
         'boosted_until', v_post.boosted_until, 'replayed', false);
-    v_claim.created_at := bursar.clock();
     IF v_claim.claim IS NOT NULL THEN
         PERFORM bursar.remember(ARRAY[v_claim]);
     END IF;

@@ -33,6 +33,19 @@ def test_it_costs_credits_once_under_its_key(ledger: Ledger) -> None:
     ledger.keeps_its_promises()
 
 
+def test_who_was_refused_is_not_charged_by_the_same_request_after_a_top_up(ledger: Ledger) -> None:
+    user = new_member(ledger)
+    post = posted(ledger, user, "refused")
+    assert code(boost(ledger, user, post, key="k")) == "INSUFFICIENT_FUNDS"
+    done(ledger.one("grant", owner_id=user, asset=ASSET, amount=12))
+
+    late = boost(ledger, user, post, key="k")
+
+    assert (code(late), late["replayed"]) == ("INSUFFICIENT_FUNDS", True)
+    assert credits_of(ledger, user) == 12
+    assert done(boost(ledger, user, post, key="another"))["balance"] == 7
+
+
 def test_only_ones_own_posts_and_not_under_a_penalty(ledger: Ledger) -> None:
     user, other = new_member(ledger), new_member(ledger)
     done(ledger.one("grant", owner_id=user, asset=ASSET, amount=10))

@@ -24,6 +24,7 @@ DECLARE
     v_wallets bursar.wallet_state[];
     v_posted bursar.posted;
     v_now timestamptz;
+    v_written bigint;
 BEGIN
     v_wallets := bursar.lock_wallets_of(v_asset, ARRAY(
         SELECT q.user_id::text FROM unnest(v_in) AS q WHERE q.refusal IS NULL), p_wait);
@@ -31,7 +32,9 @@ BEGIN
     v_posted := bursar.post(v_wallets,
         ARRAY(SELECT ROW(q.n, CASE WHEN q.refusal IS NULL THEN 2 ELSE 0 END, v_verb, v_asset,
             q.user_id::text, coalesce(q.price, 0), 'deducted before a job', q.actor, NULL, NULL,
-            NULL, q.claim, q.fingerprint, 'refuse', NULL, q.refusal, q.details, NULL)
+            jsonb_build_object('product', q.product, 'turn_before', (
+                SELECT o.last_generate_at FROM public.profiles AS o WHERE o.id = q.user_id)),
+            q.claim, q.fingerprint, 'refuse', NULL, q.refusal, q.details, NULL)
             ::bursar.request FROM unnest(v_in) AS q ORDER BY q.n),
         ARRAY(SELECT l.leg FROM unnest(v_in) AS q CROSS JOIN LATERAL (VALUES
             (1, ROW(q.n, v_asset, q.user_id::text, -q.price, 0, 'used')::bursar.leg),
@@ -48,6 +51,10 @@ BEGIN
     CROSS JOIN LATERAL (SELECT * FROM public.generation_products AS o
         WHERE o.product = q.product LIMIT 1) AS p
     WHERE v_posted.transaction_ids[q.n] IS NOT NULL;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    IF v_written < (SELECT count(t) FROM unnest(v_posted.transaction_ids) AS t) THEN
+        RAISE EXCEPTION 'A product went meanwhile.' USING ERRCODE = 'UBX02';
+    END IF;
     RETURN bursar.keep_rate_limits(v_in, v_posted, v_verb);
 END
 $$;

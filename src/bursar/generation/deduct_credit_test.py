@@ -174,3 +174,19 @@ def _entries(ledger: Ledger, user: str) -> list[int]:
             user,
         )
     ]
+
+
+def test_a_deduction_for_one_product_is_no_turn_of_another(ledger: Ledger) -> None:
+    user = new_artist(ledger, 9)
+    quick = new_product(ledger, rate_limit_seconds=0)
+    seldom = {"product": new_product(ledger, rate_limit_seconds=3600), "rate_limit_seconds": 3600}
+    done(deduct(ledger, user, product=quick))
+    done(submit(ledger, user, **seldom))  # Nobody had a turn before this deduction.
+    done(deduct(ledger, user, product=quick))
+
+    refused = submit(ledger, user, **seldom)
+
+    assert code(refused) == "RATE_LIMITED"
+    assert 3500 < refused["details"]["retry_after_seconds"] <= 3600
+    done(submit(ledger, user, product=quick))
+    ledger.keeps_its_promises()

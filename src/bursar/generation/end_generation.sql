@@ -114,7 +114,10 @@ BEGIN
     IF v_refused ->> 'code' = 'BUSY' THEN
         RETURN bursar.refused('end_generation', 'BUSY', e.details);
     END IF;
-    IF jsonb_array_length(v.moves) > 0 OR v.effect IN ('completed', 'refunded') THEN
+    -- Also where nothing moves, because a hold was over before its job.
+    IF jsonb_array_length(v.moves) > 0 OR v.effect IN ('completed', 'refunded')
+        OR v_status <> (SELECT status FROM public.generation_jobs WHERE id = e.job_id)
+    THEN
         UPDATE public.generation_jobs SET status = v_status, price = v.price, reason = v.reason,
             error = coalesce(e.error, error), output = coalesce(e.output, output),
             provider = coalesce(e.provider, provider),

@@ -211,5 +211,8 @@ def test_a_hold_that_lapsed_is_not_captured(ledger: Ledger) -> None:
         "refunded",
         "hold_lapsed",
     )
+    assert job(ledger, job_id)["status"] == "refunded"
+    ledger.value("SELECT bursar.tick()")
+    assert events(ledger, job_id).count("refunded") == 1
     assert credits_of(ledger, user) == (1, 0, 0)
     ledger.keeps_its_promises()

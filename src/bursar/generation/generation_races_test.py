@@ -1,8 +1,12 @@
 """Many submissions at once: as many jobs as there is credit for, and turns."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import LiteralString
+
 import pytest
 
-from tests.ledger_in_sql import Ledger, done
+from tests.ledger_in_sql import Ledger, code, done
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.studio import (
     SERVICE,
     codes,
@@ -10,10 +14,14 @@ from tests.studio import (
     deduct,
     jobs_of,
     new_artist,
+    new_product,
     repeated_at_once,
 )
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
+
+
+HOLD_WALLET: LiteralString = "SELECT FROM public.profiles WHERE id = %s FOR UPDATE"
 
 
 @pytest.mark.parametrize("many", [2, 100])
@@ -79,3 +87,31 @@ def test_one_deduction_is_taken_over_by_one_of_many(ledger: Ledger) -> None:
 
     assert codes(outcomes) == ["INSUFFICIENT_FUNDS"] * 19 + ["done"]
     assert credits_of(ledger, user) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("verb", ["deduct_credit", "submit_generation"])
+def test_a_product_that_goes_while_a_request_waits_costs_nobody_a_credit(
+    ledger: Ledger, verb: str
+) -> None:
+    user, product = new_artist(ledger, 3), new_product(ledger, price=2)
+    asked = {"user_id": user, "product": product, "input": {}, "caller": SERVICE}
+    caller = ledger.database.connect()
+    caller.execute("SET lock_timeout = '60s'")
+
+    with ThreadPoolExecutor(1) as pool, ledger.held_by_somebody(HOLD_WALLET, user) as editing:
+        request = pool.submit(ledger.one, verb, caller, **asked)
+        wait_until(
+            lambda: bool(
+                ledger.value(
+                    "SELECT cardinality(pg_blocking_pids(%s)) > 0", caller.info.backend_pid
+                )
+            )
+        )
+        editing.execute("DELETE FROM public.generation_products WHERE product = %s", [product])
+        editing.commit()
+        outcome = request.result(PATIENCE_SECONDS)
+
+    assert code(outcome) == "PRODUCT_NOT_FOUND"
+    assert credits_of(ledger, user) == (3, 0, 0)
+    ledger.keeps_its_promises()
+    caller.close()

@@ -6,7 +6,8 @@
 -- cut before the second of them.
 --
 -- Who has no credit is told that rather than to wait: waiting would not help. Whoever takes over a
--- deduction takes over its turn as well, and does not wait for it again.
+-- deduction takes over its turn as well, and does not wait for it again. Where it was made for
+-- another product, whose turns may be closer, the turn before it counts.
 CREATE OR REPLACE FUNCTION bursar.judge_generation(
     p_requests bursar.generation_request[], p_wallets bursar.wallet_state[], p_adopts boolean
 ) RETURNS bursar.generation_request[]
@@ -35,7 +36,8 @@ BEGIN
     LEFT JOIN LATERAL (SELECT o.claim FROM bursar.idempotency AS o
         WHERE o.claim = q.claim LIMIT 1) AS k ON true
     -- Without the OFFSET the planner may walk everybody's in the order that is asked for.
-    LEFT JOIN LATERAL (SELECT a.transaction_id, a.amount FROM (
+    LEFT JOIN LATERAL (SELECT a.transaction_id, a.amount, (SELECT t.metadata
+            FROM bursar.transaction AS t WHERE t.id = a.transaction_id) AS made FROM (
             SELECT o.* FROM public.generation_deductions AS o
             WHERE o.user_id = q.user_id AND o.status = 'open' OFFSET 0) AS a
         WHERE p_adopts AND k.claim IS NULL AND coalesce(a.lapses_at > v_now, true)
@@ -43,13 +45,17 @@ BEGIN
             AND NOT EXISTS (SELECT FROM bursar.transaction AS t
                 WHERE t.corrects = a.transaction_id AND t.verb = 'refund')
         ORDER BY a.transaction_id LIMIT 1) AS d ON true
-    CROSS JOIN LATERAL (SELECT ceil(extract(epoch FROM l.last_generate_at
+    CROSS JOIN LATERAL (SELECT ceil(extract(epoch FROM CASE
+            WHEN d.transaction_id IS NULL THEN l.last_generate_at
+            WHEN d.made ->> 'product' <> q.product
+                THEN (d.made ->> 'turn_before')::timestamptz END
         + make_interval(secs => q.rate_limit_seconds) - v_now))::bigint AS seconds OFFSET 0) AS w
     CROSS JOIN LATERAL (SELECT greatest(0, q.price - coalesce(d.amount, 0)) AS to_hold, CASE
         WHEN k.claim IS NOT NULL THEN NULL
         WHEN q.refusal IS NOT NULL THEN q.refusal
         WHEN s.status = 'busy' THEN 'BUSY'
-        WHEN d.transaction_id IS NULL AND w.seconds > 0 AND s.balance - s.held >= q.price
+        WHEN w.seconds > 0
+            AND s.balance - s.held >= greatest(0, q.price - coalesce(d.amount, 0))
             THEN 'RATE_LIMITED' END AS refusal OFFSET 0) AS r
     ORDER BY q.n);
 END

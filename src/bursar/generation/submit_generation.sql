@@ -59,6 +59,7 @@ SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     v_now CONSTANT timestamptz := bursar.clock();
+    v_written bigint;
 BEGIN
     INSERT INTO public.generation_jobs (id, user_id, product, input, price, hold, deduction, due_at,
         give_up_at, actor, created_at)
@@ -68,6 +69,10 @@ BEGIN
     CROSS JOIN LATERAL (SELECT * FROM public.generation_products AS o
         WHERE o.product = q.product LIMIT 1) AS p
     WHERE p_transaction_ids[q.n] IS NOT NULL;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    IF v_written < (SELECT count(t) FROM unnest(p_transaction_ids) AS t) THEN
+        RAISE EXCEPTION 'A product went meanwhile.' USING ERRCODE = 'UBX02';
+    END IF;
     INSERT INTO bursar.hold (id, transaction_id, asset, owner_id, amount, reason, actor, metadata,
         expires_at, created_at)
     SELECT q.hold_id, p_transaction_ids[q.n], 'generation_credit', q.user_id::text, q.to_hold,
