@@ -12,13 +12,15 @@ from bursar.db.scratch import ScratchDatabase
 class Relay:
     """Passes on what comes, at `url`, until it is shut or cut, or a number of bytes was answered.
 
-    While it hangs, whoever connects gets no word.
+    The answer to a question that has the bytes `loses` in it is lost, once, and so is what it came
+    on; what was asked, the database does. While it hangs, whoever connects gets no word.
     """
 
     def __init__(self, target: str) -> None:
         self.url = ""
         self.open = True
         self.bytes_left: int | None = None
+        self.loses = b""
         self.answered = 0
         self.questions = 0
         self._target = target
@@ -38,6 +40,8 @@ class Relay:
         async def questions() -> None:
             while data := await reader.read(65536):
                 self.questions += 1
+                if self.loses and self.loses in data:
+                    self.loses, self.bytes_left = b"", 0
                 inner_writer.write(data)
             inner_writer.close()
 

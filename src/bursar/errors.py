@@ -16,6 +16,10 @@ __all__ = [
 ]
 
 
+_WITH_KEY = "Send the same request with the same key to learn it."
+_WITHOUT_KEY = "Look whether it was carried out before you send it again."
+
+
 class BursarError(Exception):
     """The root of everything Bursar raises."""
 
@@ -44,13 +48,14 @@ class OutcomeUnknown(BursarError):
     """The connection was lost, and no try within the budget found out what had become of it.
 
     The request may or may not have been carried out. Sending it again with the same key answers
-    which, and never carries it out twice.
+    which, and never carries it out twice. What has no key, None, may be carried out twice by that:
+    look first whether it was.
     """
 
     def __init__(self, key: str | None) -> None:
+        advice = _WITHOUT_KEY if key is None else _WITH_KEY
         super().__init__(
-            "The outcome is unknown because the connection to the database was lost. "
-            "Send the same request with the same key to learn it."
+            f"The outcome is unknown because the connection to the database was lost. {advice}"
         )
         self.key = key
 

@@ -12,8 +12,8 @@ from bursar.ledger.wire import Rejected
 _NOBODY_KNOWS = (408, 502, 504)
 # With these words our doors say that nothing was carried out: a refusal, no connection to a
 # database to be had, a lock that was not, and (by its class) a server without room. Any other 503
-# leaves it open: OUTCOME_UNKNOWN does in so many words, PGRST001 is said of an answer that was
-# lost as well, and what a proxy says has none of our words.
+# leaves it open: OUTCOME_UNKNOWN does in so many words, PGRST001 was said by older releases of an
+# answer that was lost as well, and what a proxy says has none of our words.
 _NOT_DONE = frozenset((*BY_CODE, *BY_SQLSTATE, "UNAVAILABLE", "PGRST003", "55P03"))
 _NOT_DONE_CLASS = "53"
 

@@ -38,6 +38,7 @@ def test_a_word_of_ours_for_what_was_not_carried_out_proves_it(problem: ProblemE
     "problem",
     [
         of_unknown(OutcomeUnknown("k")),
+        of_unknown(OutcomeUnknown(None)),
         unavailable(),
         ProblemError(504, "TIMEOUT", "The request took too long."),
         ProblemError(503, "SOMETHING_NEW", "Said by a service of a later release."),

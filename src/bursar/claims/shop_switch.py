@@ -14,7 +14,8 @@ async def set_store_config(
     """Set the switch `key` of `store_config` to `value`, and write down who did it and why.
 
     It holds from the next claim on. Returns the value before and after. Raises `Refused` with
-    MALFORMED when the reason is empty, `Fault` when it failed.
+    MALFORMED when the reason is empty, `OutcomeUnknown` when the answer was lost, `Fault` when it
+    failed.
     """
     encoded = msgspec.json.encode(value).decode()
     return _changed(await calls.read("set_store_config", key, encoded, actor, reason))

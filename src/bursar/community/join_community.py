@@ -23,7 +23,7 @@ async def join_community(
     `bursar.community.password` makes. Without one they sign in with a token of the app's own.
 
     Refused, in this order: DEGRADED, MALFORMED (also for a name that somebody else has),
-    NOT_AUTHORIZED. Raises `Fault` when it failed.
+    NOT_AUTHORIZED. Raises `OutcomeUnknown` when the answer was lost, `Fault` when it failed.
     """
     request = request_of(
         username=username, user_id=user_id, password_hash=password_hash, caller=dict(caller)

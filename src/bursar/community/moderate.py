@@ -23,7 +23,9 @@ async def moderate(
     """Moderate the post `post_id`; the outcome is done or refused, and written down with `reason`.
 
     `moderator_id` is the user who asks; None is the service itself. Refused, in this order:
-    DEGRADED, MALFORMED, NOT_AUTHORIZED, POST_NOT_FOUND. Raises `Fault` when it failed.
+    DEGRADED, MALFORMED, NOT_AUTHORIZED, POST_NOT_FOUND. Raises `OutcomeUnknown` when the answer was
+    lost: it is asked once, since what is done twice is written down twice. Raises `Fault` when it
+    failed.
     """
     request = request_of(
         action=action, post_id=post_id, reason=reason, actor=actor, moderator_id=moderator_id
@@ -36,7 +38,7 @@ async def penalise(
 ) -> dict[str, Any]:
     """Keep `user_id` from what `action` names until then; None lifts the penalty.
 
-    Refused, in this order: DEGRADED, MALFORMED. Raises `Fault` when it failed.
+    Refused, in this order: DEGRADED, MALFORMED. Raises as `moderate` does.
     """
     request = {
         "action": action,

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bursar.errors import OutcomeUnknown
 from bursar.ledger.calls import SERVICE, Asks
 
 
@@ -21,12 +22,16 @@ async def write_post(
 
     With the `post_id`, a uuid of the caller's choice, the request may be sent again: the post is
     written once. Refused, in this order: DEGRADED, MALFORMED, NOT_AUTHORIZED,
-    IDEMPOTENCY_MISMATCH. Raises `Fault` when it failed.
+    IDEMPOTENCY_MISMATCH. Raises `OutcomeUnknown` when the answer was lost, whose key is the
+    `post_id` to ask with, `Fault` when it failed.
     """
-    # An answer that is lost on the way is asked for again, so the post has its id from the start.
+    # Who does not hear what became of it asks by the id, so the post has one from the start.
     chosen = post_id or str(uuid.uuid4())
     request = {"user_id": user_id, "body": body, "post_id": chosen, "caller": dict(caller)}
-    return await _asked(calls, "write_post", request)
+    try:
+        return await _asked(calls, "write_post", request)
+    except OutcomeUnknown as error:
+        raise OutcomeUnknown(chosen) from error
 
 
 async def delete_post(
@@ -34,8 +39,9 @@ async def delete_post(
 ) -> dict[str, Any]:
     """Delete a post as its author, or as a moderator; the outcome has `reactions_kept`.
 
-    Refused, in this order: DEGRADED, MALFORMED, NOT_AUTHORIZED, POST_NOT_FOUND. Raises `Fault`
-    when it failed.
+    Refused, in this order: DEGRADED, MALFORMED, NOT_AUTHORIZED, POST_NOT_FOUND. Raises
+    `OutcomeUnknown` when the answer was lost: it is asked once, since a post that was deleted is
+    not found. Raises `Fault` when it failed.
     """
     request = {"post_id": post_id, "user_id": user_id, "caller": dict(caller)}
     return await _asked(calls, "delete_post", request)

@@ -6,6 +6,7 @@ import bursar
 from bursar.community.write_post import delete_post, write_post
 from tests.commons import ask, new_member, posted
 from tests.ledger_in_sql import Ledger, code, done
+from tests.relay import relay_before
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
@@ -18,6 +19,20 @@ async def test_a_post_is_written_and_deleted(ledger: Ledger) -> None:
         by_other = await delete_post(bank, post_id=post["post_id"], user_id=other)
         assert code(by_other) == "NOT_AUTHORIZED"
         assert done(await delete_post(bank, post_id=post["post_id"], user_id=author))
+
+
+async def test_a_post_whose_answer_was_lost_names_the_id_that_finds_it(ledger: Ledger) -> None:
+    author = new_member(ledger)
+    async with (
+        relay_before(ledger.database, ledger.database.service_url) as relay,
+        bursar.connect(relay.url) as bank,
+    ):
+        relay.loses = b"write_post"
+        with pytest.raises(bursar.OutcomeUnknown) as caught:
+            await write_post(bank, user_id=author, body="hello")
+        again = done(await write_post(bank, user_id=author, body="hello", post_id=caught.value.key))
+    assert again["replayed"] is True
+    assert ledger.value("SELECT count(*) FROM posts WHERE user_id = %s", author) == 1
 
 
 def test_a_moderator_deletes_anybodys(ledger: Ledger) -> None:

@@ -101,6 +101,21 @@ class ReadPool:
         async with self._pool.connection() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def standing_connection(self) -> AsyncIterator[AsyncConnection]:
+        """Borrow a connection whose end has not arrived yet.
+
+        What a restart of the server left behind is let go of before anything is sent on it. Who is
+        lost on this one may have been heard.
+        """
+        for _ in range(self._settings.pool_size_max):
+            async with self.connection() as connection:
+                if not has_ended(connection):
+                    yield connection
+                    return
+        async with self.connection() as connection:
+            yield connection
+
     async def read(
         self, query: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
@@ -181,6 +196,19 @@ def is_connection_lost(error: BaseException) -> bool:
         return False
     state = error.sqlstate
     return state is None or state.startswith("08") or state in {"57P01", "57P02", "57P03"}
+
+
+def has_ended(connection: AsyncConnection) -> bool:
+    """Whether the end of an idle connection has arrived, so that nothing can be sent on it.
+
+    It looks at what has come by now, asks nobody, and does not wait.
+    """
+    try:
+        for _ in range(2):  # The server may have said farewell before its end.
+            connection.pgconn.consume_input()
+    except psycopg.Error:
+        return True
+    return connection.closed
 
 
 def redact(text: str) -> str:

@@ -259,6 +259,21 @@ async def test_a_retry_stops_at_success_and_at_an_error_that_stays() -> None:
     assert len(errors) == 1
 
 
+async def test_connections_that_ended_while_nobody_used_them_are_passed_over(
+    reads: ReadPool, empty_database: ScratchDatabase
+) -> None:
+    async with reads.connection() as one, reads.connection() as other:
+        both = (one, other)
+    assert not any(pool.has_ended(connection) for connection in both)
+    for connection in both:
+        empty_database.connect().execute(
+            "SELECT pg_terminate_backend(%s)", [connection.info.backend_pid]
+        )
+    await until(lambda: all(pool.has_ended(connection) for connection in both))
+    async with reads.standing_connection() as connection:
+        assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

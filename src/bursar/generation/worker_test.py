@@ -5,11 +5,15 @@ import time
 
 import pytest
 
+from bursar.db.scratch import ScratchDatabase
 from bursar.generation import attempt
 from bursar.generation.provider import Answer, Job
-from tests.atelier import MADE, Studio, slow, well
+from bursar.ledger.engine import Engine
+from bursar.settings import Settings
+from tests.atelier import MADE, Said, Studio, slow, well
 from tests.ledger_in_sql import Ledger
 from tests.patience import AGE_SECONDS, PATIENCE_SECONDS
+from tests.relay import relay_before
 from tests.studio import job, new_artist, new_product, submitted
 
 
@@ -83,4 +87,32 @@ async def test_many_workers_share_the_jobs_and_do_each_once(
 
     called = [one.job_id for painter in painters for one in painter.calls]
     assert sorted(called) == sorted(jobs)
+    own_ledger.keeps_its_promises()
+
+
+async def test_a_lease_whose_answer_was_lost_is_not_asked_for_again_and_the_loop_goes_on(
+    database: ScratchDatabase, own_ledger: Ledger, said: Said
+) -> None:
+    own_ledger.stop_clock()
+    product = new_product(own_ledger, attempts_max=2)
+    job_id = submitted(own_ledger, new_artist(own_ledger), product=product)
+    other = submitted(own_ledger, new_artist(own_ledger), product=product)
+    async with (
+        relay_before(database, database.service_url) as relay,
+        await Engine.open(relay.url, Settings(pool_size_max=1)) as engine,
+    ):
+        studio = Studio(engine, own_ledger, said)
+        relay.loses = b"lease_generation_jobs"
+        worker, painter = studio.hire(well, jobs=1)
+        await studio.until(lambda: bool(said.of("worker_failed")))
+        assert (await studio.ended(other))["status"] == "completed"
+        assert [call.job_id for call in painter.calls] == [other]
+        lost = job(own_ledger, job_id)
+        assert (lost["status"], lost["attempts"]) == ("processing", 1)
+
+        own_ledger.advance(31)  # Its lease runs out.
+        ended = await studio.ended(job_id)
+        assert (ended["status"], ended["attempts"]) == ("completed", 2)
+        await worker.stop(0)
+    assert "outcome is unknown" in said.of("worker_failed")[0]["message"]
     own_ledger.keeps_its_promises()

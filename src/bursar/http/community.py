@@ -12,6 +12,7 @@ import msgspec
 
 from bursar.community.moderate import moderate
 from bursar.community.write_post import delete_post, write_post
+from bursar.errors import OutcomeUnknown
 from bursar.http.auth import Verifier
 from bursar.http.calls import Ledger, attributed, caller_of
 from bursar.http.claim_answer import said_yes
@@ -178,13 +179,17 @@ class Community:
         """Write a post."""
         me = self._caller(exchange)
         wanted: NewPost = await decoded_body(exchange, _POST)
-        outcome = await write_post(
-            self._ledger,
-            user_id=me.sub or "",
-            body=wanted.body,
-            post_id=str(uuid5(NAMESPACE_URL, f"{me.sub} {key_of(exchange)}")),
-            caller=caller_of(me),
-        )
+        key = key_of(exchange)
+        try:
+            outcome = await write_post(
+                self._ledger,
+                user_id=me.sub or "",
+                body=wanted.body,
+                post_id=str(uuid5(NAMESPACE_URL, f"{me.sub} {key}")),
+                caller=caller_of(me),
+            )
+        except OutcomeUnknown as error:  # Its key is the post's id; who asks here has another.
+            raise OutcomeUnknown(key) from error
         return told(outcome, "post_id", "body", "created_at", "replayed")
 
     async def delete(self, exchange: Exchange) -> Answer:

@@ -180,7 +180,7 @@ class Front:
         if isinstance(error, Refused):
             return refused(error.code, str(error).removeprefix(f"{error.code}: "), error.details)
         if isinstance(error, OutcomeUnknown):
-            return of_unknown(error)
+            return of_unknown(OutcomeUnknown(error.key or exchange.key))
         if isinstance(error, psycopg.Error):
             if route.door != "postgrest" and is_gone(error):
                 return refused("APP_DOWN")

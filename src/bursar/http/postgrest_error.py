@@ -80,5 +80,8 @@ def of_database_error(error: psycopg.Error, principal: Principal) -> ProblemErro
 
 
 def unavailable() -> ProblemError:
-    """Return the answer while the database cannot be reached."""
+    """Return the answer while the database cannot be reached.
+
+    Nothing was changed: it was not sent, it only read, or its COMMIT was never asked for.
+    """
     return ProblemError(503, "PGRST001", "The database cannot be reached.")

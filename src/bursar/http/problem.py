@@ -35,7 +35,8 @@ class ProblemError(Exception):
     """Ends a request with an answer that says no.
 
     `code` is one of the registry's, one of `DOOR_CODES`, or, at the doors that speak as PostgREST
-    does, one of its own or an SQLSTATE. `sentence` is for the person who reads it.
+    does, one of its own or an SQLSTATE. `sentence` is for the person who reads it. A 429 or 503
+    says when to send the same request `again`, where that is right.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ProblemError(Exception):
         *,
         hint: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] = (),
+        again: bool = True,
     ) -> None:
         super().__init__(sentence)
         self.status = status
@@ -55,7 +57,11 @@ class ProblemError(Exception):
         self.details = details
         self.hint = hint
         self.headers = list(headers)
-        if status in (429, 503) and not any(name == b"retry-after" for name, _ in self.headers):
+        if (
+            again
+            and status in (429, 503)
+            and not any(name == b"retry-after" for name, _ in self.headers)
+        ):
             self.headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
 
 
@@ -99,7 +105,12 @@ def malformed(field: str, complaint: str) -> ProblemError:
 
 
 def of_unknown(error: OutcomeUnknown) -> ProblemError:
-    """Return the problem for an outcome that could not be learned; names the key to retry with."""
+    """Return the problem for an outcome that could not be learned.
+
+    It names the key to ask again with; without one the same request might be carried out twice.
+    """
+    if error.key is None:
+        return ProblemError(503, "OUTCOME_UNKNOWN", str(error), again=False)
     return ProblemError(503, "OUTCOME_UNKNOWN", str(error), {"key": error.key})
 
 

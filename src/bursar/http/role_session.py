@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
-from bursar.db.pool import ReadPool
+from bursar.db.pool import ReadPool, has_ended
+from bursar.errors import OutcomeUnknown
 from bursar.http.postgrest_error import unavailable
 from bursar.http.principal import Principal
 from bursar.http.problem import ProblemError
@@ -84,8 +85,9 @@ class RoleSession:
         """Run `statement`, which returns one row, in a transaction of its own; return the row.
 
         `check` may raise to undo what was done; it costs a second round trip. Raises
-        `psycopg.Error` for what the database refuses, after the transaction was undone, and a 503
-        problem when no connection becomes free in time.
+        `psycopg.Error` for what the database refuses, after the transaction was undone, a 503
+        problem when no connection becomes free in time, and `OutcomeUnknown` when the connection
+        was lost with the COMMIT of a change on its way.
         """
         begin = "BEGIN READ ONLY" if read_only else "BEGIN READ WRITE"
         take_on = (
@@ -96,23 +98,32 @@ class RoleSession:
             self._lock_timeout,
             self._statement_timeout,
         )
+        is_committing = False
         async with self._connection() as connection:
+            if has_ended(connection):
+                raise unavailable()  # That nothing was sent is known before it is, or never.
             try:
                 async with connection.pipeline():
                     await connection.execute(begin)
                     await connection.execute(_TAKE_ON, take_on)
                     cursor = await connection.execute(statement, parameters)
                     if check is None:
+                        is_committing = True
                         await connection.execute("COMMIT")
                 row = await cursor.fetchone()
                 if row is None:
                     raise ProblemError(500, "FAULT", "The database answered nothing.")
                 if check is not None:
                     check(row)
+                    is_committing = True
                     await connection.commit()
-            except BaseException:
+            except BaseException as error:
                 with contextlib.suppress(psycopg.Error):
                     await connection.rollback()
+                # Whoever could be told to roll back has said what became of it.
+                is_lost = isinstance(error, psycopg.Error) and connection.closed
+                if is_lost and is_committing and not read_only:
+                    raise OutcomeUnknown(None) from error
                 raise
         return row
 
