@@ -14,6 +14,7 @@ import psycopg
 from bursar.errors import Fault, OutcomeUnknown, Refused
 from bursar.http.answer_kind import kind_of
 from bursar.http.auth import Verifier
+from bursar.http.body_in_time import in_time
 from bursar.http.cors import Cors
 from bursar.http.event_stream import send_stream
 from bursar.http.exchange import (
@@ -249,7 +250,8 @@ class Front:
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self._behind(scope, exchange.receive, cast("Send", send_on))
+        receive = in_time(exchange.receive, self._seconds_max)
+        await self._behind(scope, receive, cast("Send", send_on))
         if not self._quiet:
             self._log.info(
                 "request",

@@ -68,7 +68,7 @@ def errors_page() -> Response[str]:
 
 
 def _http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+    codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 408: "TIMEOUT"}
     status = error.status_code
     problem = ProblemError(
         status,

@@ -17,6 +17,7 @@ DOOR_CODES: dict[str, str] = {
     "NOT_FOUND": "There is nothing at this address",
     "METHOD_NOT_ALLOWED": "This address does not take that method",
     "BODY_TOO_LARGE": "The body is too large",
+    "HEAD_TOO_LARGE": "The request's head is too large",
     "UNSUPPORTED_MEDIA_TYPE": "The body must be JSON",
     "TIMEOUT": "The request took too long",
     "NOT_CONFIGURED": "This has not been set up here",

@@ -9,12 +9,11 @@ from typing import Any
 import uvicorn
 
 from bursar.http.app import Bursar, create_app
+from bursar.http.connection_limits import BoundedConnection
 from bursar.settings import Settings
 
 SHUTDOWN_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
-# One header block: a token, a key and what browsers add fit many times.
-HEADER_BYTES_MAX = 32_768
 BACKLOG = 1024
 
 
@@ -31,7 +30,7 @@ def make_config(
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedConnection,
         ws="none",
         interface="asgi3",
         lifespan="on",
@@ -45,7 +44,6 @@ def make_config(
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        h11_max_incomplete_event_size=HEADER_BYTES_MAX,
     )
 
 
