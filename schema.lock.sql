@@ -8769,8 +8769,8 @@ DECLARE
     q CONSTANT jsonb := p_requests -> 0;
     v_now CONSTANT timestamptz := bursar.clock();
     v_principal CONSTANT text := coalesce(q ->> 'principal', 'service');
-    v_mode CONSTANT text := coalesce(q ->> 'mode', 'test');
     v_config public.marketplace_config;
+    v_mode text;
     v_field text;
     v_known bursar.idempotency;
     v_claim bursar.idempotency;
@@ -8778,6 +8778,7 @@ DECLARE
     v_amount bigint;
 BEGIN
     SELECT * INTO v_config FROM public.marketplace_config;
+    v_mode := coalesce(q ->> 'mode', v_config.card_mode);
     v_field := CASE
         WHEN NOT coalesce(bursar.is_uuid(q ->> 'workspace_id'), false) THEN 'workspace_id'
         -- A card payment has at most eight digits.
@@ -10198,17 +10199,21 @@ CREATE FUNCTION bursar.read_carts(p_requests jsonb, p_verb text) RETURNS bursar.
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
+DECLARE
+    -- A cart for credits has no mode, and its key is the same in each.
+    v_mode CONSTANT text := CASE p_verb WHEN 'complete_credit_lead_purchase' THEN 'test'
+        ELSE (SELECT card_mode FROM public.marketplace_config) END;
 BEGIN
 RETURN (SELECT array_agg(ROW(
     t.n, gen_random_uuid(), c.buyer_workspace_id, c.lead_ids,
     lower(f.expected_prices::text)::jsonb,
     CASE WHEN m.field IS NULL THEN coalesce(f.allow_partial::boolean, false) END,
     CASE WHEN m.field IS NULL THEN f.reserve_seconds::integer END,
-    coalesce(f.mode, 'test'), coalesce(f.actor, f.principal, 'service'),
+    coalesce(f.mode, v_mode), coalesce(f.actor, f.principal, 'service'),
     CASE WHEN m.field IS NULL THEN bursar.claim(c.buyer_workspace_id::text,
         coalesce(f.principal, 'service'), p_verb, f.key) END,
     bursar.fingerprint(jsonb_build_array(c.lead_ids, lower(f.expected_prices::text)::jsonb,
-        coalesce(f.allow_partial, 'false'), f.reserve_seconds, coalesce(f.mode, 'test'))::text),
+        coalesce(f.allow_partial, 'false'), f.reserve_seconds, coalesce(f.mode, v_mode))::text),
     CASE WHEN m.field IS NOT NULL THEN 'MALFORMED' END,
     CASE WHEN m.field IS NOT NULL THEN jsonb_build_object('field', m.field) END
     )::bursar.cart ORDER BY t.n)
@@ -17667,10 +17672,12 @@ CREATE TABLE public.marketplace_config (
     fee_basis_points bigint DEFAULT 0 NOT NULL,
     card_unit_amount bigint DEFAULT 1 NOT NULL,
     card_currency text DEFAULT 'usd'::text NOT NULL,
+    card_mode text DEFAULT 'test'::text NOT NULL,
     reserve_seconds bigint DEFAULT 2400 NOT NULL,
     reserve_slack_seconds bigint DEFAULT 600 NOT NULL,
     purchases_per_minute bigint DEFAULT 300 NOT NULL,
     CONSTRAINT marketplace_config_card_currency CHECK ((card_currency ~ '^[a-z]{3}$'::text)),
+    CONSTRAINT marketplace_config_card_mode CHECK ((card_mode = ANY (ARRAY['live'::text, 'test'::text]))),
     CONSTRAINT marketplace_config_card_unit_amount CHECK (((card_unit_amount >= 1) AND (card_unit_amount <= 1000000))),
     CONSTRAINT marketplace_config_fee_basis_points CHECK (((fee_basis_points >= 0) AND (fee_basis_points <= 10000))),
     CONSTRAINT marketplace_config_only_row CHECK (only_row),
