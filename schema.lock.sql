@@ -14077,12 +14077,13 @@ BEGIN
     IF p.owed > 0 THEN
         v_written := bursar.settle_card_debt(p, f, p_actor);
     END IF;
-    -- A refund first covers what was owed for leads that were gone; the rest, and what disputes
-    -- hold, is taken back from those who were paid, in proportion to the money.
+    -- A refund, or a dispute that was lost, first covers what was owed for leads that were gone; the
+    -- rest, and what open disputes hold, is taken back from those who were paid, in proportion to
+    -- the money.
     v_granted := (SELECT coalesce(sum(credits), 0) FROM public.card_payouts
         WHERE payment_id = p.id);
     v_due := p.amount - p.owed;
-    v_back := least(v_due, greatest(0, f.refunded - p.owed) + f.disputed);
+    v_back := least(v_due, greatest(0, f.refunded + f.lost - p.owed) + f.disputed - f.lost);
     v_target := CASE WHEN v_due > 0 THEN floor(v_granted::numeric * v_back / v_due) ELSE 0 END;
     IF v_target <> p.reversed THEN
         v_written := bursar.reverse_payouts(p, v_target, p_actor);

@@ -65,7 +65,8 @@ fact AS (
 due AS (
     SELECT f.*, f.paid AND f.refunded + f.lost >= f.amount AS returned,
         CASE WHEN f.paid AND f.amount > f.owed THEN floor(f.granted
-            * least(f.amount - f.owed, greatest(0, f.refunded - f.owed) + f.disputed)
+            * least(f.amount - f.owed,
+                greatest(0, f.refunded + f.lost - f.owed) + f.disputed - f.lost)
             / (f.amount - f.owed)) ELSE 0 END AS reversed
     FROM fact AS f
 ),
