@@ -3911,9 +3911,11 @@ BEGIN
     IF NOT bursar.enter_gate() THEN
         RETURN 0;
     END IF;
-    FOREACH v_id IN ARRAY ARRAY(SELECT id FROM public.marketplace_purchases
-        WHERE status = 'pending' AND reserved_until <= v_now
-        ORDER BY reserved_until LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED)
+    FOREACH v_id IN ARRAY ARRAY(SELECT b.id FROM public.marketplace_purchases AS b
+        WHERE b.status = 'pending' AND b.reserved_until <= v_now
+            AND (SELECT (bursar.card_facts(c)).paid FROM public.card_payments AS c
+                WHERE c.purchase_id = b.id LIMIT 1) IS NOT TRUE
+        ORDER BY b.reserved_until LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED)
     LOOP
         v_free := (SELECT count(*) FROM public.marketplace_purchase_items AS i
             CROSS JOIN LATERAL (SELECT o.id FROM public.leads AS o WHERE o.id = i.lead_id
@@ -14077,9 +14079,9 @@ BEGIN
     IF p.owed > 0 THEN
         v_written := bursar.settle_card_debt(p, f, p_actor);
     END IF;
-    -- A refund, or a dispute that was lost, first covers what was owed for leads that were gone; the
-    -- rest, and what open disputes hold, is taken back from those who were paid, in proportion to
-    -- the money.
+    -- A refund, or a dispute that was lost, first covers what was owed for leads that were gone.
+    -- The rest, and what open disputes hold, is taken back from those who were paid, in proportion
+    -- to the money.
     v_granted := (SELECT coalesce(sum(credits), 0) FROM public.card_payouts
         WHERE payment_id = p.id);
     v_due := p.amount - p.owed;

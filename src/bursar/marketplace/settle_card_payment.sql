@@ -39,9 +39,9 @@ BEGIN
     IF p.owed > 0 THEN
         v_written := bursar.settle_card_debt(p, f, p_actor);
     END IF;
-    -- A refund, or a dispute that was lost, first covers what was owed for leads that were gone; the
-    -- rest, and what open disputes hold, is taken back from those who were paid, in proportion to
-    -- the money.
+    -- A refund, or a dispute that was lost, first covers what was owed for leads that were gone.
+    -- The rest, and what open disputes hold, is taken back from those who were paid, in proportion
+    -- to the money.
     v_granted := (SELECT coalesce(sum(credits), 0) FROM public.card_payouts
         WHERE payment_id = p.id);
     v_due := p.amount - p.owed;
