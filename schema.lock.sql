@@ -1522,8 +1522,9 @@ BEGIN
     END IF;
     SELECT * INTO p FROM public.card_payments WHERE id = p_payment_id::uuid;
     PERFORM FROM public.marketplace_purchases WHERE id = p.purchase_id FOR NO KEY UPDATE;
+    -- Where a session is known the buyer can pay, and keeps what is reserved until it ends.
     UPDATE public.card_payments SET status = 'failed'
-    WHERE id = p.id AND status = 'pending' AND paid_at IS NULL;
+    WHERE id = p.id AND status = 'pending' AND paid_at IS NULL AND session_id IS NULL;
     IF NOT FOUND THEN
         RETURN jsonb_build_object('cancelled', false);
     END IF;
