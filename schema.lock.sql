@@ -1530,8 +1530,9 @@ BEGIN
     END IF;
     SELECT * INTO p FROM public.card_payments WHERE id = p_payment_id::uuid;
     PERFORM FROM public.marketplace_purchases WHERE id = p.purchase_id FOR NO KEY UPDATE;
+    -- Where a session is known the buyer can pay, and keeps what is reserved until it ends.
     UPDATE public.card_payments SET status = 'failed'
-    WHERE id = p.id AND status = 'pending' AND paid_at IS NULL;
+    WHERE id = p.id AND status = 'pending' AND paid_at IS NULL AND session_id IS NULL;
     IF NOT FOUND THEN
         RETURN jsonb_build_object('cancelled', false);
     END IF;
@@ -3926,9 +3927,11 @@ BEGIN
     IF NOT bursar.enter_gate() THEN
         RETURN 0;
     END IF;
-    FOREACH v_id IN ARRAY ARRAY(SELECT id FROM public.marketplace_purchases
-        WHERE status = 'pending' AND reserved_until <= v_now
-        ORDER BY reserved_until LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED)
+    FOREACH v_id IN ARRAY ARRAY(SELECT b.id FROM public.marketplace_purchases AS b
+        WHERE b.status = 'pending' AND b.reserved_until <= v_now
+            AND (SELECT (bursar.card_facts(c)).paid FROM public.card_payments AS c
+                WHERE c.purchase_id = b.id LIMIT 1) IS NOT TRUE
+        ORDER BY b.reserved_until LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED)
     LOOP
         v_free := (SELECT count(*) FROM public.marketplace_purchase_items AS i
             CROSS JOIN LATERAL (SELECT o.id FROM public.leads AS o WHERE o.id = i.lead_id
@@ -6373,48 +6376,66 @@ CREATE FUNCTION bursar.lock_card_payments(p_ids uuid[], p_wait boolean) RETURNS 
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
-    v_payees jsonb;
+    v_owners jsonb;
     v_wallets bursar.wallet_state[];
+    v_own uuid[];
     -- Without OFFSET the planner may read an index whole, because it is in order.
     v_purchase_ids CONSTANT uuid[] := ARRAY(SELECT t.purchase_id
         FROM (SELECT p.purchase_id FROM public.card_payments AS p
             WHERE p.id = ANY (p_ids) OFFSET 0) AS t
         WHERE t.purchase_id IS NOT NULL ORDER BY 1);
-    v_lead_ids CONSTANT uuid[] := ARRAY(SELECT DISTINCT t.lead_id
-        FROM (SELECT i.lead_id FROM public.marketplace_purchase_items AS i
-            WHERE i.purchase_id = ANY (v_purchase_ids) OFFSET 0) AS t ORDER BY 1);
+    v_both uuid[]; v_lead_ids uuid[];
     v_purchases uuid[]; v_payments uuid[]; v_leads uuid[];
+    v_busy boolean;
 BEGIN
     -- Who is paid is written down when the payment is made, and never changes.
-    v_payees := (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(p.id, w.id)), '[]')
+    v_owners := (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(p.id, w.id, w.paid)), '[]')
         FROM public.card_payments AS p
         CROSS JOIN LATERAL (
-            SELECT p.workspace_id AS id WHERE p.purchase_id IS NULL
-            UNION ALL SELECT i.seller_workspace_id FROM public.marketplace_purchase_items AS i
+            SELECT p.workspace_id AS id, p.purchase_id IS NULL AS paid
+            WHERE p.purchase_id IS NULL OR p.paid_at IS NULL
+            UNION ALL SELECT i.seller_workspace_id, true
+            FROM public.marketplace_purchase_items AS i
             WHERE i.purchase_id = p.purchase_id) AS w
         WHERE p.id = ANY (p_ids));
     v_wallets := bursar.lock_wallets_of('workspace_credit', ARRAY(
-        SELECT DISTINCT t.pair ->> 1 FROM jsonb_array_elements(v_payees) AS t (pair)), p_wait);
+        SELECT DISTINCT t.o ->> 1 FROM jsonb_array_elements(v_owners) AS t (o)), p_wait);
+    v_own := ARRAY(SELECT DISTINCT o.id
+        FROM (SELECT c.workspace_id, c.purchase_id, c.paid_at FROM public.card_payments AS c
+            WHERE c.id = ANY (p_ids) OFFSET 0) AS p
+        CROSS JOIN LATERAL unnest(bursar.own_reservations(p.workspace_id, ARRAY(
+            SELECT i.lead_id FROM public.marketplace_purchase_items AS i
+            WHERE i.purchase_id = p.purchase_id), p.purchase_id)) AS o (id)
+        WHERE p.purchase_id IS NOT NULL AND p.paid_at IS NULL);
+    v_both := v_purchase_ids || v_own;
+    v_lead_ids := ARRAY(SELECT DISTINCT t.lead_id
+        FROM (SELECT i.lead_id FROM public.marketplace_purchase_items AS i
+            WHERE i.purchase_id = ANY (v_both) OFFSET 0) AS t ORDER BY 1);
     IF p_wait THEN
-        PERFORM FROM public.marketplace_purchases WHERE id = ANY (v_purchase_ids) ORDER BY id
+        PERFORM FROM public.marketplace_purchases WHERE id = ANY (v_both) ORDER BY id
         FOR NO KEY UPDATE;
         PERFORM FROM public.card_payments WHERE id = ANY (p_ids) ORDER BY id FOR NO KEY UPDATE;
         PERFORM FROM public.leads WHERE id = ANY (v_lead_ids) ORDER BY id FOR NO KEY UPDATE;
     ELSE
         v_purchases := ARRAY(SELECT id FROM public.marketplace_purchases
-            WHERE id = ANY (v_purchase_ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
+            WHERE id = ANY (v_both) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         v_payments := ARRAY(SELECT id FROM public.card_payments
             WHERE id = ANY (p_ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         v_leads := ARRAY(SELECT id FROM public.leads
             WHERE id = ANY (v_lead_ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
+        -- What is given up is let go of with all of its leads, or not now.
+        v_busy := EXISTS (SELECT FROM public.marketplace_purchase_items AS i
+            WHERE i.purchase_id = ANY (v_own)
+                AND (i.purchase_id <> ALL (v_purchases) OR i.lead_id <> ALL (v_leads)));
     END IF;
     RETURN (SELECT coalesce(jsonb_object_agg(b.id, b.code), '{}')
-        FROM (SELECT t.pair ->> 0 AS id, max(CASE s.status WHEN 'closed' THEN 'WALLET_CLOSED' END)
-                AS closed, bool_or(s.status = 'busy') AS busy
-            FROM jsonb_array_elements(v_payees) AS t (pair)
-            JOIN unnest(v_wallets) AS s ON s.owner_id = t.pair ->> 1
+        FROM (SELECT t.o ->> 0 AS id, bool_or(s.status = 'busy') AS busy,
+                max(CASE s.status WHEN 'closed' THEN 'WALLET_CLOSED' END)
+                    FILTER (WHERE (t.o -> 2)::boolean) AS closed
+            FROM jsonb_array_elements(v_owners) AS t (o)
+            JOIN unnest(v_wallets) AS s ON s.owner_id = t.o ->> 1
             GROUP BY 1) AS w
-        CROSS JOIN LATERAL (SELECT w.id, CASE WHEN w.busy OR NOT p_wait AND EXISTS (
+        CROSS JOIN LATERAL (SELECT w.id, CASE WHEN w.busy OR v_busy OR NOT p_wait AND EXISTS (
                 SELECT FROM public.card_payments AS p
                 LEFT JOIN public.marketplace_purchase_items AS i ON i.purchase_id = p.purchase_id
                 WHERE p.id = w.id::uuid AND (p.id <> ALL (v_payments)
@@ -8771,8 +8792,8 @@ DECLARE
     q CONSTANT jsonb := p_requests -> 0;
     v_now CONSTANT timestamptz := bursar.clock();
     v_principal CONSTANT text := coalesce(q ->> 'principal', 'service');
-    v_mode CONSTANT text := coalesce(q ->> 'mode', 'test');
     v_config public.marketplace_config;
+    v_mode text;
     v_field text;
     v_known bursar.idempotency;
     v_claim bursar.idempotency;
@@ -8780,6 +8801,7 @@ DECLARE
     v_amount bigint;
 BEGIN
     SELECT * INTO v_config FROM public.marketplace_config;
+    v_mode := coalesce(q ->> 'mode', v_config.card_mode);
     v_field := CASE
         WHEN NOT coalesce(bursar.is_uuid(q ->> 'workspace_id'), false) THEN 'workspace_id'
         -- A card payment has at most eight digits.
@@ -8919,6 +8941,32 @@ $$;
 --
 
 COMMENT ON FUNCTION bursar.owe_found(p_asset text, p_owner_id text, p_amount bigint, p_forgiven boolean) IS 'Turns a negative balance that was found into a debt, or writes it off.';
+
+--
+-- Name: own_reservations(uuid, uuid[], uuid); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.own_reservations(p_buyer_workspace_id uuid, p_lead_ids uuid[], p_but_for uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN ARRAY(
+        -- As above, for the planner.
+        SELECT DISTINCT p.id FROM (SELECT o.purchase_id FROM public.marketplace_purchase_items AS o
+            WHERE o.lead_id = ANY (p_lead_ids) AND o.status = 'reserved' OFFSET 0) AS i
+        CROSS JOIN LATERAL (SELECT b.id, b.status, b.buyer_workspace_id
+            FROM public.marketplace_purchases AS b WHERE b.id = i.purchase_id LIMIT 1) AS p
+        WHERE p.status = 'pending' AND p.buyer_workspace_id = p_buyer_workspace_id
+            AND p.id <> p_but_for);
+END
+$$;
+
+--
+-- Name: FUNCTION own_reservations(p_buyer_workspace_id uuid, p_lead_ids uuid[], p_but_for uuid); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.own_reservations(p_buyer_workspace_id uuid, p_lead_ids uuid[], p_but_for uuid) IS 'The other open card purchases in which a buyer reserved some of these leads.';
 
 --
 -- Name: pay_community_credit(bigint, text, text, text, bigint, text, text, text, bytea, bytea, json); Type: FUNCTION; Schema: bursar; Owner: -
@@ -10174,17 +10222,21 @@ CREATE FUNCTION bursar.read_carts(p_requests jsonb, p_verb text) RETURNS bursar.
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
+DECLARE
+    -- A cart for credits has no mode, and its key is the same in each.
+    v_mode CONSTANT text := CASE p_verb WHEN 'complete_credit_lead_purchase' THEN 'test'
+        ELSE (SELECT card_mode FROM public.marketplace_config) END;
 BEGIN
 RETURN (SELECT array_agg(ROW(
     t.n, gen_random_uuid(), c.buyer_workspace_id, c.lead_ids,
     lower(f.expected_prices::text)::jsonb,
     CASE WHEN m.field IS NULL THEN coalesce(f.allow_partial::boolean, false) END,
     CASE WHEN m.field IS NULL THEN f.reserve_seconds::integer END,
-    coalesce(f.mode, 'test'), coalesce(f.actor, f.principal, 'service'),
+    coalesce(f.mode, v_mode), coalesce(f.actor, f.principal, 'service'),
     CASE WHEN m.field IS NULL THEN bursar.claim(c.buyer_workspace_id::text,
         coalesce(f.principal, 'service'), p_verb, f.key) END,
     bursar.fingerprint(jsonb_build_array(c.lead_ids, lower(f.expected_prices::text)::jsonb,
-        coalesce(f.allow_partial, 'false'), f.reserve_seconds, coalesce(f.mode, 'test'))::text),
+        coalesce(f.allow_partial, 'false'), f.reserve_seconds, coalesce(f.mode, v_mode))::text),
     CASE WHEN m.field IS NOT NULL THEN 'MALFORMED' END,
     CASE WHEN m.field IS NOT NULL THEN jsonb_build_object('field', m.field) END
     )::bursar.cart ORDER BY t.n)
@@ -13795,6 +13847,7 @@ CREATE FUNCTION bursar.sell_paid_leads(p public.card_payments, p_actor text) RET
 DECLARE
     v_now CONSTANT timestamptz := bursar.clock();
     v_sellers uuid[]; v_nets bigint[]; v_fees bigint[]; v_ids bigint[];
+    v_released uuid[];
     v_written boolean;
 BEGIN
     UPDATE public.marketplace_purchase_items AS i
@@ -13802,16 +13855,23 @@ BEGIN
             i.status = 'reserved' AND i.reserved_until > v_now
             OR l.is_marketplace_listed AND l.sold_count + (
                 SELECT count(*) FROM public.marketplace_purchase_items AS o
+                JOIN public.marketplace_purchases AS b ON b.id = o.purchase_id
                 WHERE o.lead_id = i.lead_id AND o.status = 'reserved' AND o.reserved_until > v_now
-                    AND o.purchase_id <> i.purchase_id) < l.max_sales
+                    AND b.buyer_workspace_id <> p.workspace_id) < l.max_sales)
             AND NOT EXISTS (SELECT FROM public.marketplace_purchase_items AS o
                 JOIN public.marketplace_purchases AS b ON b.id = o.purchase_id
                 WHERE o.lead_id = i.lead_id AND o.status = 'sold'
-                    AND b.buyer_workspace_id = p.workspace_id))
+                    AND b.buyer_workspace_id = p.workspace_id)
         THEN 'sold' ELSE 'gone' END,
         reserved_until = NULL
     FROM public.leads AS l
     WHERE i.purchase_id = p.purchase_id AND l.id = i.lead_id AND i.status <> 'refunded';
+    v_released := bursar.release_reservations(bursar.own_reservations(p.workspace_id, ARRAY(
+        SELECT i.lead_id FROM public.marketplace_purchase_items AS i
+        WHERE i.purchase_id = p.purchase_id AND i.status = 'sold'), p.purchase_id), 'expired');
+    IF cardinality(v_released) > 0 THEN
+        v_written := bursar.count_sales(v_released, 0);
+    END IF;
 
     SELECT array_agg(s.seller_workspace_id), array_agg(s.price - s.fee), array_agg(s.fee)
     INTO v_sellers, v_nets, v_fees
@@ -14048,12 +14108,13 @@ BEGIN
     IF p.owed > 0 THEN
         v_written := bursar.settle_card_debt(p, f, p_actor);
     END IF;
-    -- A refund first covers what was owed for leads that were gone; the rest, and what disputes
-    -- hold, is taken back from those who were paid, in proportion to the money.
+    -- A refund, or a dispute that was lost, first covers what was owed for leads that were gone.
+    -- The rest, and what open disputes hold, is taken back from those who were paid, in proportion
+    -- to the money.
     v_granted := (SELECT coalesce(sum(credits), 0) FROM public.card_payouts
         WHERE payment_id = p.id);
     v_due := p.amount - p.owed;
-    v_back := least(v_due, greatest(0, f.refunded - p.owed) + f.disputed);
+    v_back := least(v_due, greatest(0, f.refunded + f.lost - p.owed) + f.disputed - f.lost);
     v_target := CASE WHEN v_due > 0 THEN floor(v_granted::numeric * v_back / v_due) ELSE 0 END;
     IF v_target <> p.reversed THEN
         v_written := bursar.reverse_payouts(p, v_target, p_actor);
@@ -17643,10 +17704,12 @@ CREATE TABLE public.marketplace_config (
     fee_basis_points bigint DEFAULT 0 NOT NULL,
     card_unit_amount bigint DEFAULT 1 NOT NULL,
     card_currency text DEFAULT 'usd'::text NOT NULL,
+    card_mode text DEFAULT 'test'::text NOT NULL,
     reserve_seconds bigint DEFAULT 2400 NOT NULL,
     reserve_slack_seconds bigint DEFAULT 600 NOT NULL,
     purchases_per_minute bigint DEFAULT 300 NOT NULL,
     CONSTRAINT marketplace_config_card_currency CHECK ((card_currency ~ '^[a-z]{3}$'::text)),
+    CONSTRAINT marketplace_config_card_mode CHECK ((card_mode = ANY (ARRAY['live'::text, 'test'::text]))),
     CONSTRAINT marketplace_config_card_unit_amount CHECK (((card_unit_amount >= 1) AND (card_unit_amount <= 1000000))),
     CONSTRAINT marketplace_config_fee_basis_points CHECK (((fee_basis_points >= 0) AND (fee_basis_points <= 10000))),
     CONSTRAINT marketplace_config_only_row CHECK (only_row),
@@ -22021,6 +22084,12 @@ REVOKE ALL ON FUNCTION bursar.open_workspace_credit_owed(p_owner_ids text[]) FRO
 --
 
 REVOKE ALL ON FUNCTION bursar.owe_found(p_asset text, p_owner_id text, p_amount bigint, p_forgiven boolean) FROM PUBLIC;
+
+--
+-- Name: FUNCTION own_reservations(p_buyer_workspace_id uuid, p_lead_ids uuid[], p_but_for uuid); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.own_reservations(p_buyer_workspace_id uuid, p_lead_ids uuid[], p_but_for uuid) FROM PUBLIC;
 
 --
 -- Name: FUNCTION pay_community_credit(p_id bigint, p_verb text, p_payer text, p_payee text, p_amount bigint, p_bucket text, p_reason text, p_actor text, p_claim bytea, p_fingerprint bytea, p_extra json); Type: ACL; Schema: bursar; Owner: -

@@ -105,6 +105,23 @@ def one_lead_is_gone(ledger: Ledger) -> Sequence[Event]:
     )
 
 
+def what_is_owed_is_lost_by_a_dispute(ledger: Ledger) -> Sequence[Event]:
+    """The buyer's bank takes back the money of the lead that was gone, before we do."""
+    made = three_leads(ledger)
+    payment = checkout(ledger, BUYER, made)
+    ledger.admin.execute(
+        "UPDATE public.marketplace_purchase_items SET reserved_until = now() - interval '1 hour'"
+    )
+    done(ledger.one("grant", owner_id=EVE, asset="workspace_credit", amount=100))
+    done(buy(ledger, EVE, made[1:2]))
+    return (
+        payment.completed(),
+        payment.refunded(20),
+        payment.dispute("funds_withdrawn", 33),
+        payment.dispute("closed", 33, status="lost"),
+    )
+
+
 def both_sellers_owe(ledger: Ledger) -> Sequence[Event]:
     for seller, amount in ((ADA, -50), (BOB, -500)):
         wanted = {"owner_id": seller, "asset": "workspace_credit", "amount": amount}
@@ -184,7 +201,9 @@ def check(state: dict[str, Any], before: dict[str, Any], facts: Facts) -> None:
     amount = payment["amount"]
     owed = sum(item[4] for item in state["items"] or () if item[2] == "gone")
     due = amount - owed
-    back = min(due, max(0, facts.refunded - owed) + facts.disputed) if facts.paid else 0
+    # What was refunded or lost covers what is owed first; what is held and not lost does not.
+    gone = max(0, facts.refunded + facts.lost - owed) + facts.disputed - facts.lost
+    back = min(due, gone) if facts.paid else 0
     ended = facts.paid and facts.refunded + facts.lost >= amount
     status = (
         "refunded"
@@ -241,6 +260,7 @@ def outside(state: dict[str, Any]) -> int:
         a_dispute_is_lost,
         a_top_up,
         one_lead_is_gone,
+        what_is_owed_is_lost_by_a_dispute,
         both_sellers_owe,
         another_amount_and_two_disputes,
     ],

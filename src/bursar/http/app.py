@@ -47,7 +47,7 @@ from bursar.http.v1 import V1
 from bursar.http.v1_reads import V1Reads
 from bursar.ledger.pause import Pause
 from bursar.ledger.worker import Worker
-from bursar.marketplace.card_company import CardCompany
+from bursar.marketplace.card_company import CardCompany, mode_of
 from bursar.marketplace.chores import Chores as MarketplaceChores
 from bursar.ops.monitor.chores import Chores as MonitorChores
 from bursar.ops.seal.chores import Chores as SealChores
@@ -137,9 +137,10 @@ class Bursar:
         busy_seconds = (settings.lock_timeout_ms + settings.busy_timeout_ms) / 1000
         durable = DurableLedger(ledger, self._spool, log, busy_seconds)
         sessions = Sessions(settings)
+        card_mode = mode_of(settings) if settings.stripe_api_key else None
         rooms = (
             health,
-            Rpc(ledger, functions),
+            Rpc(ledger, functions, card_mode=card_mode),
             Rest(
                 self._session,
                 catalogue,

@@ -80,7 +80,8 @@ class Carried:
 
     `raises` says whether its refusals are errors, as those of functions that raise; otherwise they
     are answers, as in SQL. Whoever is not the service calls one that is for `service_only` as any
-    other function, so that the database says who may.
+    other function, so that the database says who may. One that is `by_card` notes a card payment,
+    whose events are to be of the mode of our key.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Carried:
     description: str
     raises: bool = False
     service_only: bool = True
+    by_card: bool = False
 
     @property
     def statuses(self) -> tuple[int, ...]:
@@ -140,6 +142,7 @@ CARRIED = (
         "For the service. Answers the outcome, a refusal too: look at `status`. With an"
         " Idempotency-Key the first reservation is answered again; without one a second call"
         " gives the first up for a new one.",
+        by_card=True,
     ),
     Carried(
         "complete_stripe_lead_purchase",

@@ -34,8 +34,12 @@ _DECODERS = {carried.name: msgspec.json.Decoder(carried.arguments) for carried i
 class Rpc:
     """The RPC door."""
 
-    def __init__(self, ledger: Ledger, functions: FunctionCalls) -> None:
+    def __init__(
+        self, ledger: Ledger, functions: FunctionCalls, *, card_mode: str | None = None
+    ) -> None:
+        """`card_mode` is whether live or test money pays, where this service has a card key."""
         self._ledger = ledger
+        self._card_mode = card_mode
         self._functions = functions
 
     def routes(self) -> list[Route]:
@@ -105,6 +109,8 @@ class Rpc:
         request = _request_of(arguments)
         if not carried.service_only:
             request["caller"] = caller_of(principal)
+        if carried.by_card and self._card_mode:
+            request["mode"] = self._card_mode
         request = attributed(request, principal, key_of(exchange))
         return _answer(carried, await self._ledger.call(carried.verb, request))
 

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bursar.http.conftest import Door
+from bursar.db.scratch import ScratchDatabase
+from bursar.http.conftest import Door, till_of
 from bursar.http.rpc_test import error_of, refusal_of
-from tests.market import lead, leads, new_id
+from tests.market import Payment, lead, leads, new_id
 
 BUY, RESERVE = "complete_credit_lead_purchase", "validate_and_lock_leads_for_purchase"
 PAID, MARK = "complete_stripe_lead_purchase", "mark_leads_sold_bulk"
@@ -149,6 +150,18 @@ async def test_the_doors_of_the_service_share_a_key(market: Door) -> None:
     assert first.status_code == 200, first.text
     assert again.headers["idempotent-replayed"] == "true"
     assert again.json()["purchase_id"] == first.json()["purchaseId"]
+
+
+async def test_what_is_reserved_is_paid_in_the_mode_of_the_key(database: ScratchDatabase) -> None:
+    async with till_of(database, stripe_api_key="sk_live_x") as till:
+        cart = leads(till.database.connect(), [60])
+        reserved = await call(till, RESERVE, p_buyer_workspace_id=new_id(), p_lead_ids=cart)
+        payment = Payment(reserved.json()["payment_id"], 60)
+
+        answer = await till.bring(payment.completed() | {"livemode": True})
+
+        assert answer.status_code == 200, answer.text
+        assert till.sold() == [1]
 
 
 @pytest.mark.parametrize("function", [BUY, RESERVE, PAID, MARK])

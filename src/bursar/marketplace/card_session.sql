@@ -1,5 +1,6 @@
 -- requires: ledger/gate.sql
 -- requires: ledger/refused.sql
+-- requires: marketplace/card_facts.sql
 -- requires: marketplace/state_purchase.sql
 -- What the service tells of a checkout session, and what time does to reservations.
 
@@ -61,8 +62,9 @@ BEGIN
     END IF;
     SELECT * INTO p FROM public.card_payments WHERE id = p_payment_id::uuid;
     PERFORM FROM public.marketplace_purchases WHERE id = p.purchase_id FOR NO KEY UPDATE;
+    -- Where a session is known the buyer can pay, and keeps what is reserved until it ends.
     UPDATE public.card_payments SET status = 'failed'
-    WHERE id = p.id AND status = 'pending' AND paid_at IS NULL;
+    WHERE id = p.id AND status = 'pending' AND paid_at IS NULL AND session_id IS NULL;
     IF NOT FOUND THEN
         RETURN jsonb_build_object('cancelled', false);
     END IF;
@@ -85,7 +87,8 @@ REVOKE ALL ON FUNCTION bursar.cancel_card_payment(text, text) FROM PUBLIC, anon,
 GRANT EXECUTE ON FUNCTION bursar.cancel_card_payment(text, text) TO service_role, bursar_service;
 
 -- The sweeper: ends card purchases whose reservation has lapsed, oldest first; those that somebody
--- works on, or one of whose leads somebody holds, are left for the next time. It never waits.
+-- works on, or one of whose leads somebody holds, are left for the next time. It never waits. What
+-- was paid and could not be settled, because a wallet is closed, waits for that and does not end.
 -- Should their money come after all, they are taken up again.
 CREATE OR REPLACE FUNCTION bursar.expire_lead_reservations(p_limit integer DEFAULT 200)
 RETURNS bigint
@@ -102,9 +105,11 @@ BEGIN
     IF NOT bursar.enter_gate() THEN
         RETURN 0;
     END IF;
-    FOREACH v_id IN ARRAY ARRAY(SELECT id FROM public.marketplace_purchases
-        WHERE status = 'pending' AND reserved_until <= v_now
-        ORDER BY reserved_until LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED)
+    FOREACH v_id IN ARRAY ARRAY(SELECT b.id FROM public.marketplace_purchases AS b
+        WHERE b.status = 'pending' AND b.reserved_until <= v_now
+            AND (SELECT (bursar.card_facts(c)).paid FROM public.card_payments AS c
+                WHERE c.purchase_id = b.id LIMIT 1) IS NOT TRUE
+        ORDER BY b.reserved_until LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED)
     LOOP
         v_free := (SELECT count(*) FROM public.marketplace_purchase_items AS i
             CROSS JOIN LATERAL (SELECT o.id FROM public.leads AS o WHERE o.id = i.lead_id

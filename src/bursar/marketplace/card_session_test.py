@@ -116,7 +116,7 @@ def test_a_top_up_has_a_session_and_reserves_nothing(ledger: Ledger) -> None:
     payment = Payment(opened["payment_id"], 5)
 
     assert attach(ledger, payment, now(ledger)) == {"attached": True, "reserved_until": None}
-    assert ledger.value(CANCEL, payment.payment_id, "unreachable") == {"cancelled": True}
+    assert ledger.value(CANCEL, payment.payment_id, "unreachable") == {"cancelled": False}
     assert done(take(ledger, payment.completed()))["payment_status"] == "paid"
 
 
@@ -136,6 +136,17 @@ def test_a_payment_without_a_session_is_given_up_and_its_leads_are_free(ledger: 
         " WHERE action = 'card_payment_cancelled' AND workspace_id = %s",
         buyer,
     ) == [(payment.payment_id, 500)]
+
+
+def test_a_payment_whose_session_is_open_is_not_given_up(ledger: Ledger) -> None:
+    [lead_id] = leads(ledger.admin, [10])
+    payment = checkout(ledger, new_id(), [lead_id])
+    assert attach(ledger, payment, now(ledger) + timedelta(minutes=30))["attached"]
+
+    assert ledger.value(CANCEL, payment.payment_id, "asked twice") == {"cancelled": False}
+
+    assert purchase_status(ledger, payment.payment_id) == "pending"
+    assert lead_state(ledger, lead_id) == ("reserved", 0)
 
 
 def test_what_was_paid_is_not_given_up(ledger: Ledger) -> None:

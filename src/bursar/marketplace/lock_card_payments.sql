@@ -1,5 +1,6 @@
 -- requires: ledger/lock_wallets.sql
 -- requires: ledger/value_shape.sql
+-- requires: marketplace/own_reservations.sql
 -- Payment intents are locked before everything else, sorted: an event that names nothing but an
 -- intent, and the event that tells whose intent it is, see each other when they come at once.
 CREATE OR REPLACE FUNCTION bursar.lock_payment_intents(p_intents text[]) RETURNS void
@@ -17,56 +18,76 @@ COMMENT ON FUNCTION bursar.lock_payment_intents(text[]) IS 'Locks payment intent
 REVOKE ALL ON FUNCTION bursar.lock_payment_intents(text[]) FROM PUBLIC, anon, authenticated;
 
 -- Locks all that card payments may touch, in the one lock order: the wallets of those who are paid,
--- then the purchases, the payments, and the leads. Answers the payments that cannot be settled now,
--- as {payment: code}: something of theirs is busy, or a wallet is closed. Without waiting, what
--- somebody else holds is busy.
+-- then the purchases, the payments, and the leads. A purchase that is not paid yet has its buyer's
+-- wallet locked too, so that no reservation of theirs is added meanwhile, and those that are there
+-- and would be given up for it, with their leads. Answers the payments that cannot be settled now,
+-- as {payment: code}: something of theirs is busy, or the wallet of who is paid is closed. Without
+-- waiting, what somebody else holds is busy.
 CREATE OR REPLACE FUNCTION bursar.lock_card_payments(p_ids uuid[], p_wait boolean) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
-    v_payees jsonb;
+    v_owners jsonb;
     v_wallets bursar.wallet_state[];
+    v_own uuid[];
     -- Without OFFSET the planner may read an index whole, because it is in order.
     v_purchase_ids CONSTANT uuid[] := ARRAY(SELECT t.purchase_id
         FROM (SELECT p.purchase_id FROM public.card_payments AS p
             WHERE p.id = ANY (p_ids) OFFSET 0) AS t
         WHERE t.purchase_id IS NOT NULL ORDER BY 1);
-    v_lead_ids CONSTANT uuid[] := ARRAY(SELECT DISTINCT t.lead_id
-        FROM (SELECT i.lead_id FROM public.marketplace_purchase_items AS i
-            WHERE i.purchase_id = ANY (v_purchase_ids) OFFSET 0) AS t ORDER BY 1);
+    v_both uuid[]; v_lead_ids uuid[];
     v_purchases uuid[]; v_payments uuid[]; v_leads uuid[];
+    v_busy boolean;
 BEGIN
     -- Who is paid is written down when the payment is made, and never changes.
-    v_payees := (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(p.id, w.id)), '[]')
+    v_owners := (SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_array(p.id, w.id, w.paid)), '[]')
         FROM public.card_payments AS p
         CROSS JOIN LATERAL (
-            SELECT p.workspace_id AS id WHERE p.purchase_id IS NULL
-            UNION ALL SELECT i.seller_workspace_id FROM public.marketplace_purchase_items AS i
+            SELECT p.workspace_id AS id, p.purchase_id IS NULL AS paid
+            WHERE p.purchase_id IS NULL OR p.paid_at IS NULL
+            UNION ALL SELECT i.seller_workspace_id, true
+            FROM public.marketplace_purchase_items AS i
             WHERE i.purchase_id = p.purchase_id) AS w
         WHERE p.id = ANY (p_ids));
     v_wallets := bursar.lock_wallets_of('workspace_credit', ARRAY(
-        SELECT DISTINCT t.pair ->> 1 FROM jsonb_array_elements(v_payees) AS t (pair)), p_wait);
+        SELECT DISTINCT t.o ->> 1 FROM jsonb_array_elements(v_owners) AS t (o)), p_wait);
+    v_own := ARRAY(SELECT DISTINCT o.id
+        FROM (SELECT c.workspace_id, c.purchase_id, c.paid_at FROM public.card_payments AS c
+            WHERE c.id = ANY (p_ids) OFFSET 0) AS p
+        CROSS JOIN LATERAL unnest(bursar.own_reservations(p.workspace_id, ARRAY(
+            SELECT i.lead_id FROM public.marketplace_purchase_items AS i
+            WHERE i.purchase_id = p.purchase_id), p.purchase_id)) AS o (id)
+        WHERE p.purchase_id IS NOT NULL AND p.paid_at IS NULL);
+    v_both := v_purchase_ids || v_own;
+    v_lead_ids := ARRAY(SELECT DISTINCT t.lead_id
+        FROM (SELECT i.lead_id FROM public.marketplace_purchase_items AS i
+            WHERE i.purchase_id = ANY (v_both) OFFSET 0) AS t ORDER BY 1);
     IF p_wait THEN
-        PERFORM FROM public.marketplace_purchases WHERE id = ANY (v_purchase_ids) ORDER BY id
+        PERFORM FROM public.marketplace_purchases WHERE id = ANY (v_both) ORDER BY id
         FOR NO KEY UPDATE;
         PERFORM FROM public.card_payments WHERE id = ANY (p_ids) ORDER BY id FOR NO KEY UPDATE;
         PERFORM FROM public.leads WHERE id = ANY (v_lead_ids) ORDER BY id FOR NO KEY UPDATE;
     ELSE
         v_purchases := ARRAY(SELECT id FROM public.marketplace_purchases
-            WHERE id = ANY (v_purchase_ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
+            WHERE id = ANY (v_both) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         v_payments := ARRAY(SELECT id FROM public.card_payments
             WHERE id = ANY (p_ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
         v_leads := ARRAY(SELECT id FROM public.leads
             WHERE id = ANY (v_lead_ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED);
+        -- What is given up is let go of with all of its leads, or not now.
+        v_busy := EXISTS (SELECT FROM public.marketplace_purchase_items AS i
+            WHERE i.purchase_id = ANY (v_own)
+                AND (i.purchase_id <> ALL (v_purchases) OR i.lead_id <> ALL (v_leads)));
     END IF;
     RETURN (SELECT coalesce(jsonb_object_agg(b.id, b.code), '{}')
-        FROM (SELECT t.pair ->> 0 AS id, max(CASE s.status WHEN 'closed' THEN 'WALLET_CLOSED' END)
-                AS closed, bool_or(s.status = 'busy') AS busy
-            FROM jsonb_array_elements(v_payees) AS t (pair)
-            JOIN unnest(v_wallets) AS s ON s.owner_id = t.pair ->> 1
+        FROM (SELECT t.o ->> 0 AS id, bool_or(s.status = 'busy') AS busy,
+                max(CASE s.status WHEN 'closed' THEN 'WALLET_CLOSED' END)
+                    FILTER (WHERE (t.o -> 2)::boolean) AS closed
+            FROM jsonb_array_elements(v_owners) AS t (o)
+            JOIN unnest(v_wallets) AS s ON s.owner_id = t.o ->> 1
             GROUP BY 1) AS w
-        CROSS JOIN LATERAL (SELECT w.id, CASE WHEN w.busy OR NOT p_wait AND EXISTS (
+        CROSS JOIN LATERAL (SELECT w.id, CASE WHEN w.busy OR v_busy OR NOT p_wait AND EXISTS (
                 SELECT FROM public.card_payments AS p
                 LEFT JOIN public.marketplace_purchase_items AS i ON i.purchase_id = p.purchase_id
                 WHERE p.id = w.id::uuid AND (p.id <> ALL (v_payments)

@@ -13,12 +13,14 @@ async def open_top_up(
     *,
     workspace_id: str,
     credits: int,  # noqa: A002 - what the asset's unit is called
-    mode: Literal["live", "test"] = "test",
+    mode: Literal["live", "test"] | None = None,
     key: str | None = None,
     principal: PrincipalClass = "service",
     actor: str | None = None,
 ) -> TopUp:
     """Open a top-up of whole `credits`; they come when the card company says they were paid.
+
+    `mode` says whether live or test money is to come; without it the configuration's `card_mode`.
 
     Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH. Raises `OutcomeUnknown` when
     the answer was lost, `Fault` when something failed.

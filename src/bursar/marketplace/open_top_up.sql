@@ -18,8 +18,8 @@ DECLARE
     q CONSTANT jsonb := p_requests -> 0;
     v_now CONSTANT timestamptz := bursar.clock();
     v_principal CONSTANT text := coalesce(q ->> 'principal', 'service');
-    v_mode CONSTANT text := coalesce(q ->> 'mode', 'test');
     v_config public.marketplace_config;
+    v_mode text;
     v_field text;
     v_known bursar.idempotency;
     v_claim bursar.idempotency;
@@ -27,6 +27,7 @@ DECLARE
     v_amount bigint;
 BEGIN
     SELECT * INTO v_config FROM public.marketplace_config;
+    v_mode := coalesce(q ->> 'mode', v_config.card_mode);
     v_field := CASE
         WHEN NOT coalesce(bursar.is_uuid(q ->> 'workspace_id'), false) THEN 'workspace_id'
         -- A card payment has at most eight digits.

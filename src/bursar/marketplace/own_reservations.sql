@@ -61,6 +61,31 @@ REVOKE ALL ON FUNCTION bursar.reservations_given_up(
     bursar.cart[], bursar.cart_item[], boolean[], uuid[]
 ) FROM PUBLIC, anon, authenticated;
 
+-- The open card purchases in which a buyer reserved some of these leads, but for the one that is
+-- looked at. Those that a checkout superseded can still be paid for, and then these give way.
+CREATE OR REPLACE FUNCTION bursar.own_reservations(
+    p_buyer_workspace_id uuid, p_lead_ids uuid[], p_but_for uuid
+) RETURNS uuid[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, bursar, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        -- As above, for the planner.
+        SELECT DISTINCT p.id FROM (SELECT o.purchase_id FROM public.marketplace_purchase_items AS o
+            WHERE o.lead_id = ANY (p_lead_ids) AND o.status = 'reserved' OFFSET 0) AS i
+        CROSS JOIN LATERAL (SELECT b.id, b.status, b.buyer_workspace_id
+            FROM public.marketplace_purchases AS b WHERE b.id = i.purchase_id LIMIT 1) AS p
+        WHERE p.status = 'pending' AND p.buyer_workspace_id = p_buyer_workspace_id
+            AND p.id <> p_but_for);
+END
+$$;
+
+COMMENT ON FUNCTION bursar.own_reservations(uuid, uuid[], uuid) IS
+    'The other open card purchases in which a buyer reserved some of these leads.';
+REVOKE ALL ON FUNCTION bursar.own_reservations(uuid, uuid[], uuid)
+    FROM PUBLIC, anon, authenticated;
+
 -- Ends locked purchases that are still pending, and lets go of what they reserved. Answers the
 -- leads.
 CREATE OR REPLACE FUNCTION bursar.release_reservations(p_purchase_ids uuid[], p_status text)

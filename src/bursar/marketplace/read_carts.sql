@@ -5,22 +5,27 @@
 -- call; PostgreSQL before 18 plans a function in plain SQL each time.
 --
 -- Fields: buyer_workspace_id, lead_ids (1 to 500 distinct uuids), [expected_prices: {lead_id:
--- price}], [allow_partial = false], [reserve_seconds], [mode = test], [key], [principal], [actor].
+-- price}], [allow_partial = false], [reserve_seconds], [mode = card_mode of the configuration],
+-- [key], [principal], [actor].
 CREATE OR REPLACE FUNCTION bursar.read_carts(p_requests jsonb, p_verb text) RETURNS bursar.cart[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
+DECLARE
+    -- A cart for credits has no mode, and its key is the same in each.
+    v_mode CONSTANT text := CASE p_verb WHEN 'complete_credit_lead_purchase' THEN 'test'
+        ELSE (SELECT card_mode FROM public.marketplace_config) END;
 BEGIN
 RETURN (SELECT array_agg(ROW(
     t.n, gen_random_uuid(), c.buyer_workspace_id, c.lead_ids,
     lower(f.expected_prices::text)::jsonb,
     CASE WHEN m.field IS NULL THEN coalesce(f.allow_partial::boolean, false) END,
     CASE WHEN m.field IS NULL THEN f.reserve_seconds::integer END,
-    coalesce(f.mode, 'test'), coalesce(f.actor, f.principal, 'service'),
+    coalesce(f.mode, v_mode), coalesce(f.actor, f.principal, 'service'),
     CASE WHEN m.field IS NULL THEN bursar.claim(c.buyer_workspace_id::text,
         coalesce(f.principal, 'service'), p_verb, f.key) END,
     bursar.fingerprint(jsonb_build_array(c.lead_ids, lower(f.expected_prices::text)::jsonb,
-        coalesce(f.allow_partial, 'false'), f.reserve_seconds, coalesce(f.mode, 'test'))::text),
+        coalesce(f.allow_partial, 'false'), f.reserve_seconds, coalesce(f.mode, v_mode))::text),
     CASE WHEN m.field IS NOT NULL THEN 'MALFORMED' END,
     CASE WHEN m.field IS NOT NULL THEN jsonb_build_object('field', m.field) END
     )::bursar.cart ORDER BY t.n)

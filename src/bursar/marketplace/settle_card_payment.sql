@@ -1,5 +1,6 @@
 -- requires: marketplace/card_facts.sql
 -- requires: marketplace/count_sales.sql
+-- requires: marketplace/own_reservations.sql
 -- requires: marketplace/state_purchase.sql
 -- requires: marketplace/pay_out.sql
 -- Brings a card payment, its purchase and its leads to where its events say they are. Called under
@@ -38,12 +39,13 @@ BEGIN
     IF p.owed > 0 THEN
         v_written := bursar.settle_card_debt(p, f, p_actor);
     END IF;
-    -- A refund first covers what was owed for leads that were gone; the rest, and what disputes
-    -- hold, is taken back from those who were paid, in proportion to the money.
+    -- A refund, or a dispute that was lost, first covers what was owed for leads that were gone.
+    -- The rest, and what open disputes hold, is taken back from those who were paid, in proportion
+    -- to the money.
     v_granted := (SELECT coalesce(sum(credits), 0) FROM public.card_payouts
         WHERE payment_id = p.id);
     v_due := p.amount - p.owed;
-    v_back := least(v_due, greatest(0, f.refunded - p.owed) + f.disputed);
+    v_back := least(v_due, greatest(0, f.refunded + f.lost - p.owed) + f.disputed - f.lost);
     v_target := CASE WHEN v_due > 0 THEN floor(v_granted::numeric * v_back / v_due) ELSE 0 END;
     IF v_target <> p.reversed THEN
         v_written := bursar.reverse_payouts(p, v_target, p_actor);
@@ -95,7 +97,9 @@ REVOKE ALL ON FUNCTION bursar.grant_top_up(public.card_payments, text)
 
 -- A paid purchase: what is reserved is sold, what is reserved no more is sold if it is still free,
 -- and for what is gone the money is owed back. What was reserved is sold as it was seen, also when
--- the seller has meanwhile delisted it or changed its price.
+-- the seller has meanwhile delisted it or changed its price. Nobody buys a lead twice: an earlier
+-- checkout of the same buyer can be paid beside a later one. The buyer's own reservations do not
+-- stand in the way, and are given up for what is sold.
 CREATE OR REPLACE FUNCTION bursar.sell_paid_leads(p public.card_payments, p_actor text)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -104,6 +108,7 @@ AS $$
 DECLARE
     v_now CONSTANT timestamptz := bursar.clock();
     v_sellers uuid[]; v_nets bigint[]; v_fees bigint[]; v_ids bigint[];
+    v_released uuid[];
     v_written boolean;
 BEGIN
     UPDATE public.marketplace_purchase_items AS i
@@ -111,16 +116,23 @@ BEGIN
             i.status = 'reserved' AND i.reserved_until > v_now
             OR l.is_marketplace_listed AND l.sold_count + (
                 SELECT count(*) FROM public.marketplace_purchase_items AS o
+                JOIN public.marketplace_purchases AS b ON b.id = o.purchase_id
                 WHERE o.lead_id = i.lead_id AND o.status = 'reserved' AND o.reserved_until > v_now
-                    AND o.purchase_id <> i.purchase_id) < l.max_sales
+                    AND b.buyer_workspace_id <> p.workspace_id) < l.max_sales)
             AND NOT EXISTS (SELECT FROM public.marketplace_purchase_items AS o
                 JOIN public.marketplace_purchases AS b ON b.id = o.purchase_id
                 WHERE o.lead_id = i.lead_id AND o.status = 'sold'
-                    AND b.buyer_workspace_id = p.workspace_id))
+                    AND b.buyer_workspace_id = p.workspace_id)
         THEN 'sold' ELSE 'gone' END,
         reserved_until = NULL
     FROM public.leads AS l
     WHERE i.purchase_id = p.purchase_id AND l.id = i.lead_id AND i.status <> 'refunded';
+    v_released := bursar.release_reservations(bursar.own_reservations(p.workspace_id, ARRAY(
+        SELECT i.lead_id FROM public.marketplace_purchase_items AS i
+        WHERE i.purchase_id = p.purchase_id AND i.status = 'sold'), p.purchase_id), 'expired');
+    IF cardinality(v_released) > 0 THEN
+        v_written := bursar.count_sales(v_released, 0);
+    END IF;
 
     SELECT array_agg(s.seller_workspace_id), array_agg(s.price - s.fee), array_agg(s.fee)
     INTO v_sellers, v_nets, v_fees

@@ -176,6 +176,24 @@ def test_what_was_refunded_by_hand_is_not_refunded_again(
         )
 
 
+def test_what_a_lost_dispute_took_for_a_gone_lead_is_not_taken_from_sellers(
+    ledger: Ledger,
+) -> None:
+    seller = new_id()
+    cart = leads(ledger.admin, [40, 60], seller=seller)
+    payment = checkout(ledger, new_id(), cart, reserve_seconds=60)
+    ledger.advance(60)
+    done(buy(ledger, ledger.funded(40, ASSET), cart[:1]))
+    after(ledger, payment.completed(), payment.dispute("funds_withdrawn", 40))
+    # Held, and not lost yet: it may come back, and the refund is still to be asked for.
+    assert (totals(ledger, seller)[0], owed(ledger, payment)) == (60, [(40, 40, "owed")])
+
+    after(ledger, payment.dispute("closed", 40, status="lost"))
+
+    assert owed(ledger, payment) == [(40, 40, "issued")]
+    assert totals(ledger, seller)[0] == 100
+
+
 def test_whoever_bought_it_for_credits_meanwhile_gets_the_money_back(ledger: Ledger) -> None:
     buyer, [lead_id] = ledger.funded(10, ASSET), leads(ledger.admin, [10])
     payment = checkout(ledger, buyer, [lead_id])

@@ -17,7 +17,7 @@ async def validate_and_lock_leads_for_purchase(
     expected_prices: Mapping[str, int] | None = None,
     allow_partial: bool = False,
     reserve_seconds: int | None = None,
-    mode: Literal["live", "test"] = "test",
+    mode: Literal["live", "test"] | None = None,
     key: str | None = None,
     principal: PrincipalClass = "service",
     actor: str | None = None,
@@ -26,7 +26,8 @@ async def validate_and_lock_leads_for_purchase(
 
     A lock would die with its transaction; a reservation holds until its time is over, the purchase
     is completed, or it is let go. Nothing is charged. `mode` says whether live or test money is to
-    come. A reservation of one's own that shares a lead is given up for the new one.
+    come; without it the configuration's `card_mode` does. A reservation of one's own that shares a
+    lead is given up for the new one.
 
     Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, RATE_LIMITED,
     PURCHASE_CONFLICT, PRICE_CHANGED, BUSY. Raises `OutcomeUnknown` when the answer was lost,

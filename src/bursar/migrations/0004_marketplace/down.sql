@@ -18,7 +18,7 @@ BEGIN
         'lease_card_refunds', 'list_lead_purchases', 'lock_card_payments', 'lock_own_reservations',
         'lock_payment_intents', 'log_conflicts', 'mark_leads_sold_bulk',
         'mark_leads_sold_bulk_batch', 'mend_card_payment', 'mend_lead', 'mend_workspace_totals',
-        'open_top_up', 'open_top_up_batch', 'pay_out',
+        'open_top_up', 'open_top_up_batch', 'own_reservations', 'pay_out',
         'payments_named', 'prepare_later_carts', 'read_carts', 'read_lead_payment',
         'read_lead_purchase',
         'read_stripe_events', 'read_top_up', 'read_uuids', 'record_lead_purchases',

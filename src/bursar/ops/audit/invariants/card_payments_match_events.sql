@@ -3,7 +3,8 @@
 -- A finding means that a payment was completed, given back or closed without an event that says so,
 -- or that an event had no effect: a payment, a purchase or the inbox was changed past the
 -- functions. Expected is what the events say, by the rules in marketplace/card_facts.sql and
--- marketplace/settle_card_payment.sql. Payments of which an event still waits are left out.
+-- marketplace/settle_card_payment.sql. Payments of which an event still waits are left out. An
+-- event that was refused, because a payee's wallet is closed, has had no effect: it is a finding.
 --
 -- rows: SELECT count(*) FROM bursar.inbox
 -- needs: public.card_payments
@@ -50,7 +51,7 @@ fact AS (
         c AS payment
     FROM public.card_payments AS c
     LEFT JOIN (
-        SELECT id, bool_and(status = 'done') AS done, bool_or(pays AND matches) AS paid,
+        SELECT id, bool_and(status <> 'waiting') AS done, bool_or(pays AND matches) AS paid,
             bool_or(type = 'checkout.session.async_payment_failed') AS failed,
             bool_or(type = 'checkout.session.expired') AS expired,
             max(amount) FILTER (WHERE type = 'charge.refunded') AS refunded
@@ -65,7 +66,8 @@ fact AS (
 due AS (
     SELECT f.*, f.paid AND f.refunded + f.lost >= f.amount AS returned,
         CASE WHEN f.paid AND f.amount > f.owed THEN floor(f.granted
-            * least(f.amount - f.owed, greatest(0, f.refunded - f.owed) + f.disputed)
+            * least(f.amount - f.owed,
+                greatest(0, f.refunded + f.lost - f.owed) + f.disputed - f.lost)
             / (f.amount - f.owed)) ELSE 0 END AS reversed
     FROM fact AS f
 ),
