@@ -1778,6 +1778,23 @@ $$;
 COMMENT ON FUNCTION bursar.card_facts(p public.card_payments) IS 'What the events of a card payment come to, whatever their order.';
 
 --
+-- Name: card_mode(); Type: FUNCTION; Schema: bursar; Owner: -
+--
+
+CREATE FUNCTION bursar.card_mode() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT CASE current_setting('bursar.card_mode', true) WHEN 'live' THEN 'live' ELSE 'test' END
+$$;
+
+--
+-- Name: FUNCTION card_mode(); Type: COMMENT; Schema: bursar; Owner: -
+--
+
+COMMENT ON FUNCTION bursar.card_mode() IS 'Whether live or test money pays where a caller does not say.';
+
+--
 -- Name: card_outcome(bursar.card_event, boolean); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
@@ -8801,7 +8818,7 @@ DECLARE
     v_amount bigint;
 BEGIN
     SELECT * INTO v_config FROM public.marketplace_config;
-    v_mode := coalesce(q ->> 'mode', v_config.card_mode);
+    v_mode := coalesce(q ->> 'mode', bursar.card_mode());
     v_field := CASE
         WHEN NOT coalesce(bursar.is_uuid(q ->> 'workspace_id'), false) THEN 'workspace_id'
         -- A card payment has at most eight digits.
@@ -10225,7 +10242,7 @@ CREATE FUNCTION bursar.read_carts(p_requests jsonb, p_verb text) RETURNS bursar.
 DECLARE
     -- A cart for credits has no mode, and its key is the same in each.
     v_mode CONSTANT text := CASE p_verb WHEN 'complete_credit_lead_purchase' THEN 'test'
-        ELSE (SELECT card_mode FROM public.marketplace_config) END;
+        ELSE bursar.card_mode() END;
 BEGIN
 RETURN (SELECT array_agg(ROW(
     t.n, gen_random_uuid(), c.buyer_workspace_id, c.lead_ids,
@@ -17704,12 +17721,10 @@ CREATE TABLE public.marketplace_config (
     fee_basis_points bigint DEFAULT 0 NOT NULL,
     card_unit_amount bigint DEFAULT 1 NOT NULL,
     card_currency text DEFAULT 'usd'::text NOT NULL,
-    card_mode text DEFAULT 'test'::text NOT NULL,
     reserve_seconds bigint DEFAULT 2400 NOT NULL,
     reserve_slack_seconds bigint DEFAULT 600 NOT NULL,
     purchases_per_minute bigint DEFAULT 300 NOT NULL,
     CONSTRAINT marketplace_config_card_currency CHECK ((card_currency ~ '^[a-z]{3}$'::text)),
-    CONSTRAINT marketplace_config_card_mode CHECK ((card_mode = ANY (ARRAY['live'::text, 'test'::text]))),
     CONSTRAINT marketplace_config_card_unit_amount CHECK (((card_unit_amount >= 1) AND (card_unit_amount <= 1000000))),
     CONSTRAINT marketplace_config_fee_basis_points CHECK (((fee_basis_points >= 0) AND (fee_basis_points <= 10000))),
     CONSTRAINT marketplace_config_only_row CHECK (only_row),
@@ -20742,6 +20757,12 @@ GRANT SELECT ON TABLE public.card_payments TO bursar_operator;
 --
 
 REVOKE ALL ON FUNCTION bursar.card_facts(p public.card_payments) FROM PUBLIC;
+
+--
+-- Name: FUNCTION card_mode(); Type: ACL; Schema: bursar; Owner: -
+--
+
+REVOKE ALL ON FUNCTION bursar.card_mode() FROM PUBLIC;
 
 --
 -- Name: FUNCTION card_outcome(e bursar.card_event, p_relevant boolean); Type: ACL; Schema: bursar; Owner: -

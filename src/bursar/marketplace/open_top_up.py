@@ -20,7 +20,7 @@ async def open_top_up(
 ) -> TopUp:
     """Open a top-up of whole `credits`; they come when the card company says they were paid.
 
-    `mode` says whether live or test money is to come; without it the configuration's `card_mode`.
+    `mode` says whether live or test money is to come; without it the database's `bursar.card_mode`.
 
     Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH. Raises `OutcomeUnknown` when
     the answer was lost, `Fault` when something failed.

@@ -2,6 +2,7 @@
 -- requires: ledger/claim.sql
 -- requires: ledger/remember.sql
 -- requires: ledger/value_shape.sql
+-- requires: marketplace/card_mode.sql
 -- requires: marketplace/workspace_credit.sql
 -- open_top_up: notes that a workspace is about to buy credits by card. The credits come when the
 -- card company's event says that they were paid.
@@ -27,7 +28,7 @@ DECLARE
     v_amount bigint;
 BEGIN
     SELECT * INTO v_config FROM public.marketplace_config;
-    v_mode := coalesce(q ->> 'mode', v_config.card_mode);
+    v_mode := coalesce(q ->> 'mode', bursar.card_mode());
     v_field := CASE
         WHEN NOT coalesce(bursar.is_uuid(q ->> 'workspace_id'), false) THEN 'workspace_id'
         -- A card payment has at most eight digits.

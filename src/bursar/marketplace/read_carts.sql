@@ -1,11 +1,12 @@
 -- requires: ledger/claim.sql
 -- requires: ledger/value_shape.sql
+-- requires: marketplace/card_mode.sql
 -- Reads and checks requests that carry a cart. The order of the leads means nothing, so they are
 -- sorted: that is also the order in which they are locked. PL/pgSQL keeps the plan from call to
 -- call; PostgreSQL before 18 plans a function in plain SQL each time.
 --
 -- Fields: buyer_workspace_id, lead_ids (1 to 500 distinct uuids), [expected_prices: {lead_id:
--- price}], [allow_partial = false], [reserve_seconds], [mode = card_mode of the configuration],
+-- price}], [allow_partial = false], [reserve_seconds], [mode = bursar.card_mode()],
 -- [key], [principal], [actor].
 CREATE OR REPLACE FUNCTION bursar.read_carts(p_requests jsonb, p_verb text) RETURNS bursar.cart[]
 LANGUAGE plpgsql STABLE
@@ -14,7 +15,7 @@ AS $$
 DECLARE
     -- A cart for credits has no mode, and its key is the same in each.
     v_mode CONSTANT text := CASE p_verb WHEN 'complete_credit_lead_purchase' THEN 'test'
-        ELSE (SELECT card_mode FROM public.marketplace_config) END;
+        ELSE bursar.card_mode() END;
 BEGIN
 RETURN (SELECT array_agg(ROW(
     t.n, gen_random_uuid(), c.buyer_workspace_id, c.lead_ids,

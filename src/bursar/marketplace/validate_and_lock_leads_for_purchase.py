@@ -26,8 +26,8 @@ async def validate_and_lock_leads_for_purchase(
 
     A lock would die with its transaction; a reservation holds until its time is over, the purchase
     is completed, or it is let go. Nothing is charged. `mode` says whether live or test money is to
-    come; without it the configuration's `card_mode` does. A reservation of one's own that shares a
-    lead is given up for the new one.
+    come; without it the database's `bursar.card_mode` does. A reservation of one's own that shares
+    a lead is given up for the new one.
 
     Refused, in this order: DEGRADED, MALFORMED, IDEMPOTENCY_MISMATCH, RATE_LIMITED,
     PURCHASE_CONFLICT, PRICE_CHANGED, BUSY. Raises `OutcomeUnknown` when the answer was lost,

@@ -7,7 +7,7 @@ BEGIN
     FOR v_function IN SELECT oid FROM pg_proc
         WHERE pronamespace IN ('bursar'::regnamespace, 'public'::regnamespace)
             AND proname = ANY (ARRAY[
-        'attach_card_session', 'cancel_card_payment', 'card_facts', 'card_outcome',
+        'attach_card_session', 'cancel_card_payment', 'card_facts', 'card_mode', 'card_outcome',
         'carts_for_now',
         'complete_credit_lead_purchase', 'complete_credit_lead_purchase_batch',
         'complete_stripe_lead_purchase', 'complete_stripe_lead_purchase_batch', 'copy_card_payment',

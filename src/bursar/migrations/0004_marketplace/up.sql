@@ -166,9 +166,6 @@ CREATE TABLE IF NOT EXISTS public.marketplace_config (
         CHECK (card_unit_amount BETWEEN 1 AND 1000000),
     card_currency text NOT NULL DEFAULT 'usd'
         CONSTRAINT marketplace_config_card_currency CHECK (card_currency ~ '^[a-z]{3}$'),
-    -- Whose events are to pay for what is reserved by callers who do not say.
-    card_mode text NOT NULL DEFAULT 'test'
-        CONSTRAINT marketplace_config_card_mode CHECK (card_mode IN ('live', 'test')),
     reserve_seconds bigint NOT NULL DEFAULT 2400 CONSTRAINT marketplace_config_reserve_seconds
         CHECK (reserve_seconds BETWEEN 60 AND 172800),
     -- How long after a checkout session's end its event may still be on its way.
