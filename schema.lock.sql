@@ -2116,7 +2116,9 @@ BEGIN
         JOIN unnest(v_verdicts) AS v ON v.n = g.n;
         v_posted := bursar.post(v_wallets, v_requests, v_legs);
     END IF;
-    RETURN bursar.record_claims(v_in, v_verdicts, v_queued, v_wallets, v_granted, v_posted);
+    RETURN bursar.record_claims(v_in, v_verdicts, v_queued, v_wallets, v_granted, v_posted,
+        ARRAY(SELECT coalesce(p_requests -> (q.n - 1) -> 'queued' = 'true', false)
+            FROM unnest(v_in) AS q ORDER BY q.n));
 END
 $$;
 
@@ -5347,10 +5349,10 @@ $$;
 COMMENT ON FUNCTION bursar.keep_store_event(p_event jsonb) IS 'Keeps an event of RevenueCat for later.';
 
 --
--- Name: keep_waiting_claims(bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[]); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: keep_waiting_claims(bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[], boolean[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]) RETURNS void
+CREATE FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -5378,7 +5380,8 @@ BEGIN
         ON CONFLICT (user_id, tx_id, store, environment) DO UPDATE
         SET waits_for = excluded.waits_for, status = 'waiting', sku = excluded.sku;
     END IF;
-    -- A claim that had waited and has its answer now waits no more.
+    -- A claim that had waited and has its answer now waits no more. What is wrong with a request
+    -- that comes from elsewhere says nothing about it, and neither does what will be otherwise.
     UPDATE public.claim_queue AS k SET status = 'done', outcome = p_outcomes[q.n],
         handled_at = v_now, attempts = k.attempts + 1
     FROM unnest(p_claims) AS q
@@ -5388,15 +5391,17 @@ BEGIN
         WHERE t.user_id = q.user_id AND t.tx_id = q.tx_id OFFSET 0) AS o
     WHERE k.ctid = o.at AND o.status = 'waiting'
         AND (o.store, o.environment) IS NOT DISTINCT FROM (q.store, q.environment)
-        AND p_queued[q.n] IS NULL AND p_codes[q.n] IS DISTINCT FROM 'BUSY';
+        AND p_queued[q.n] IS NULL AND p_codes[q.n] IS DISTINCT FROM 'BUSY'
+        AND (p_from_queue[q.n] OR q.refusal IS NULL AND coalesce(p_codes[q.n], '')
+            NOT IN ('SKU_DISABLED', 'WALLET_CLOSED', 'BALANCE_LIMIT'));
 END
 $$;
 
 --
--- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]) IS 'Keeps claims that could not be carried out yet.';
+COMMENT ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]) IS 'Keeps claims that could not be carried out yet.';
 
 --
 -- Name: keep_workspace_totals(); Type: FUNCTION; Schema: bursar; Owner: -
@@ -12342,10 +12347,10 @@ $$;
 COMMENT ON FUNCTION bursar.record_checkpoint(p_seal bigint, p_audited_at timestamp with time zone, p_actor text) IS 'Notes up to which seal an audit found nothing.';
 
 --
--- Name: record_claims(bursar.claim_request[], bursar.claim_verdict[], text[], bursar.wallet_state[], integer[], bursar.posted); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: record_claims(bursar.claim_request[], bursar.claim_verdict[], text[], bursar.wallet_state[], integer[], bursar.posted, boolean[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted) RETURNS json[]
+CREATE FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]) RETURNS json[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -12417,16 +12422,17 @@ BEGIN
         DELETE FROM public.claims_over_cap WHERE tx_id = ANY (ARRAY(
             SELECT v.tx_id FROM unnest(p_verdicts) AS v WHERE v.n = ANY (v_done)));
     END IF;
-    PERFORM bursar.keep_waiting_claims(p_claims, p_verdicts, p_queued, v_codes, v_outcomes);
+    PERFORM bursar.keep_waiting_claims(
+        p_claims, p_verdicts, p_queued, v_codes, v_outcomes, p_from_queue);
     RETURN v_outcomes;
 END
 $$;
 
 --
--- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted) IS 'Records what claims came to, and answers their outcomes.';
+COMMENT ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]) IS 'Records what claims came to, and answers their outcomes.';
 
 --
 -- Name: record_found(text, text, bigint); Type: FUNCTION; Schema: bursar; Owner: -
@@ -15681,7 +15687,13 @@ BEGIN
                 AND NOT bursar.claims_are_open(q.user_id) THEN 'opening'
             WHEN v.refusal = 'UNKNOWN_TRANSACTION'
                 AND (v_awaits OR p_requests -> (q.n - 1) -> 'accepted' = 'true'
-                    OR p_requests -> (q.n - 1) -> 'queued' = 'true')
+                    OR p_requests -> (q.n - 1) -> 'queued' = 'true'
+                    OR EXISTS (SELECT
+                        -- By a plan made while the queue was short, it would be read whole.
+                        FROM (SELECT * FROM public.claim_queue AS t
+                            WHERE t.user_id = q.user_id AND t.tx_id = q.tx_id OFFSET 0) AS k
+                        WHERE k.status = 'waiting' AND (k.store, k.environment)
+                            IS NOT DISTINCT FROM (q.store, q.environment)))
                 THEN 'purchase' END
         FROM unnest(p_claims) AS q
         JOIN unnest(p_verdicts) AS v ON v.n = q.n
@@ -21357,10 +21369,10 @@ GRANT ALL ON FUNCTION bursar.keep_store_event(p_event jsonb) TO service_role;
 GRANT ALL ON FUNCTION bursar.keep_store_event(p_event jsonb) TO bursar_service;
 
 --
--- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]) FROM PUBLIC;
 
 --
 -- Name: FUNCTION keep_workspace_totals(); Type: ACL; Schema: bursar; Owner: -
@@ -22613,10 +22625,10 @@ REVOKE ALL ON FUNCTION bursar.record_checkpoint(p_seal bigint, p_audited_at time
 GRANT ALL ON FUNCTION bursar.record_checkpoint(p_seal bigint, p_audited_at timestamp with time zone, p_actor text) TO bursar_operator;
 
 --
--- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]) FROM PUBLIC;
 
 --
 -- Name: FUNCTION record_found(p_asset text, p_owner_id text, p_balance bigint); Type: ACL; Schema: bursar; Owner: -

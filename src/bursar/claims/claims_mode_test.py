@@ -179,3 +179,29 @@ def test_a_mode_that_nobody_knows_is_open(ledger: Ledger, mode: object) -> None:
     with switched(ledger, claims_mode=mode):
         assert done(take(ledger, sale.purchase()))["effect"] == "applied"
         assert "wallet" in done(claim(ledger, sale))
+
+
+def test_who_asks_again_between_the_opening_and_the_replay_waits_on(ledger: Ledger) -> None:
+    sale = Sale()
+    with switched(ledger, claims_mode=QUEUE):
+        done(take(ledger, sale.purchase()))
+        done(claim(ledger, sale))
+
+    assert done(claim(ledger, sale))["queued"] == "purchase"
+    replay(ledger)
+
+    assert wallet(ledger, sale.user_id)[0] == 1
+    assert [row[2:] for row in queue_of(ledger, sale.user_id)] == [("done", 1, "done")]
+
+
+def test_who_asks_again_while_the_product_is_off_keeps_their_place(ledger: Ledger) -> None:
+    sale = sold(ledger)
+    with switched(ledger, claims_mode=QUEUE):
+        done(claim(ledger, sale))
+        with switched(ledger, sku_enabled={}):
+            assert code(claim(ledger, sale)) == "SKU_DISABLED"
+        assert queue_of(ledger, sale.user_id) == [(sale.tx_id, "opening", "waiting", 0, None)]
+
+    replay(ledger)
+
+    assert wallet(ledger, sale.user_id)[0] == 1
