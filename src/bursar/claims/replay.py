@@ -16,7 +16,7 @@ import msgspec
 
 from bursar.claims.spool import Spool
 from bursar.errors import Fault, OutcomeUnknown, Refused
-from bursar.ledger.answer import is_away
+from bursar.ledger.answer import is_away, speaks_for_one_try
 
 # Small enough that nobody who claims meanwhile waits long for a wallet.
 PART = 50
@@ -164,12 +164,13 @@ async def _carry_out(
         if outcome["status"] == "fault":
             await _set_aside(ledger, kind, requests[at], str(outcome.get("message"))[:500])
             progress.aside += 1
-        elif outcome["status"] == "unknown" or outcome.get("code") == "DEGRADED":
-            may_go_on = False
-            continue
         elif outcome.get("code") == "BUSY":
             progress.busy += 1
             may_go_on = may_go_on and not is_away(outcome) and progress.busy < BUSY_MAX
+            continue
+        elif outcome["status"] == "unknown" or speaks_for_one_try(outcome):
+            # Changes are paused, or the functions of claims are not there (any more).
+            may_go_on = False
             continue
         else:
             progress.done += 1
