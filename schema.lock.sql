@@ -5358,6 +5358,8 @@ CREATE FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_ve
     AS $$
 DECLARE
     v_now CONSTANT timestamptz := bursar.clock();
+    -- What an operator or the user can change. Who was accepted before is not refused for it.
+    v_for_now CONSTANT text[] := '{SKU_DISABLED, WALLET_CLOSED, BALANCE_LIMIT}';
 BEGIN
     IF 'CAP_EXCEEDED' = ANY (p_codes) THEN
         INSERT INTO public.claims_over_cap AS c (
@@ -5380,10 +5382,12 @@ BEGIN
         ON CONFLICT (user_id, tx_id, store, environment) DO UPDATE
         SET waits_for = excluded.waits_for, status = 'waiting', sku = excluded.sku;
     END IF;
-    -- A claim that had waited and has its answer now waits no more. What is wrong with a request
-    -- that comes from elsewhere says nothing about it, and neither does what will be otherwise.
-    UPDATE public.claim_queue AS k SET status = 'done', outcome = p_outcomes[q.n],
-        handled_at = v_now, attempts = k.attempts + 1
+    -- A claim that had waited and has its answer now waits no more; one that cannot be granted for
+    -- now is set aside. What is wrong with a request that comes from elsewhere says nothing about
+    -- it, and neither does what stands in the way for now.
+    UPDATE public.claim_queue AS k SET
+        status = CASE WHEN p_codes[q.n] = ANY (v_for_now) THEN 'set_aside' ELSE 'done' END,
+        outcome = p_outcomes[q.n], handled_at = v_now, attempts = k.attempts + 1
     FROM unnest(p_claims) AS q
     -- By a plan made while the queue was short, it would be read whole for each claim.
     CROSS JOIN LATERAL (SELECT t.ctid AS at, t.status, t.store, t.environment
@@ -5392,8 +5396,8 @@ BEGIN
     WHERE k.ctid = o.at AND o.status = 'waiting'
         AND (o.store, o.environment) IS NOT DISTINCT FROM (q.store, q.environment)
         AND p_queued[q.n] IS NULL AND p_codes[q.n] IS DISTINCT FROM 'BUSY'
-        AND (p_from_queue[q.n] OR q.refusal IS NULL AND coalesce(p_codes[q.n], '')
-            NOT IN ('SKU_DISABLED', 'WALLET_CLOSED', 'BALANCE_LIMIT'));
+        AND (p_from_queue[q.n]
+            OR q.refusal IS NULL AND (p_codes[q.n] = ANY (v_for_now)) IS NOT TRUE);
 END
 $$;
 
@@ -15015,7 +15019,9 @@ BEGIN
         WHERE i.id = p_id AND i.provider = 'revenuecat' AND i.status <> 'done'
         RETURNING jsonb_build_object('event', i.payload, 'queued', true) INTO v_request;
     ELSE
-        UPDATE public.claim_queue AS k SET status = 'waiting'
+        -- A wallet that is locked now must not keep it from the next replay.
+        UPDATE public.claim_queue AS k SET status = 'waiting',
+            waits_for = CASE k.status WHEN 'set_aside' THEN 'opening' ELSE k.waits_for END
         WHERE k.id = p_id AND k.status <> 'done'
         RETURNING jsonb_build_object('user_id', k.user_id, 'sku', k.sku, 'tx_id', k.tx_id,
             'store', k.store, 'environment', k.environment,

@@ -25,6 +25,8 @@ PART = 50
 BUSY_MAX = 200
 # Things that one replay carries out, where nobody says otherwise: all of them.
 ALL = sys.maxsize
+# What stands in the way of a claim, or of an event, until an operator or the user changes it.
+FOR_NOW = ("SKU_DISABLED", "WALLET_CLOSED", "BALANCE_LIMIT")
 VERBS = {"event": "take_store_event", "claim": "claim_purchase"}
 _encode = msgspec.json.Encoder().encode
 
@@ -172,7 +174,13 @@ async def _carry_out(
             # Changes are paused, or the functions of claims are not there (any more).
             may_go_on = False
             continue
+        elif outcome.get("code") not in FOR_NOW:
+            progress.done += 1
+        elif kind == "event" or requests[at].get("queued"):
+            progress.aside += 1  # The database has set it aside.
         else:
+            # It was accepted, so it goes into the queue, whose replay sets it aside.
+            await _asked(ledger, "keep_claim", _encode(requests[at]).decode())
             progress.done += 1
         progress.left -= 1
         ended.append(at)

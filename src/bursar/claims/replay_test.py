@@ -231,6 +231,24 @@ async def test_while_the_step_of_claims_is_taken_back_nothing_leaves_the_spool(s
     assert shop.granted() == [sale.tx_id]
 
 
+async def test_what_the_spool_kept_of_a_product_that_is_off_is_granted_once_it_is_on(
+    shop: Shop,
+) -> None:
+    sale = Sold()
+    await shop.take(sale.bought())
+    await shop.spool.keep("claim", request(sale, accepted=True))
+    shop.switch("sku_enabled", {})
+    await replay_spool(shop.engine, shop.spool)
+    assert (shop.queue(), shop.spool.is_empty()) == ([("waiting", "opening")], True)
+    progress = await replay_queue(shop.engine)
+    assert (progress.done, progress.aside, progress.left) == (0, 1, 0)
+    assert shop.queue() == [("set_aside", "opening")]
+    shop.switch("sku_enabled", {sale.sku: True})
+    await shop.engine.read("take_store_work_up")
+    assert (await replay_queue(shop.engine)).done == 1
+    assert shop.granted() == [sale.tx_id]
+
+
 class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, Any]]] = []
