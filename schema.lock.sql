@@ -11909,7 +11909,9 @@ RETURN (SELECT array_agg(ROW(
         || (e.event ->> 'original_app_user_id'), NULL),
     e.event ->> 'product_id', coalesce(e.event ->> 'store', 'APP_STORE'),
     CASE e.event ->> 'environment' WHEN 'SANDBOX' THEN 'SANDBOX' ELSE 'PRODUCTION' END,
-    e.event ->> 'transaction_id',
+    CASE WHEN bursar.is_text(e.event -> 'transaction_id')
+        AND bursar.is_printable(e.event ->> 'transaction_id', 200)
+        THEN e.event ->> 'transaction_id' END,
     to_timestamp(CASE WHEN bursar.is_whole(e.event -> 'purchased_at_ms', 0, 32503680000000)
         THEN (e.event ->> 'purchased_at_ms')::bigint END / 1000.0),
     e.event ->> 'cancel_reason', bursar.texts_of(e.event -> 'transferred_from'),
@@ -11927,11 +11929,11 @@ CROSS JOIN LATERAL (SELECT CASE
         OR NOT bursar.is_printable(e.event ->> 'type', 100) THEN 'event.type'
     WHEN NOT coalesce(bursar.is_whole(e.event -> 'event_timestamp_ms', 0, 32503680000000), false)
         THEN 'event.event_timestamp_ms'
-    WHEN e.event ->> 'transaction_id' IS NULL THEN NULL
+    -- What tells of a purchase must say which, whose and of what.
+    WHEN e.event ->> 'transaction_id' IS NULL
+        OR NOT bursar.tells_of_purchase(e.event ->> 'type') THEN NULL
     WHEN NOT bursar.is_text(e.event -> 'transaction_id')
         OR NOT bursar.is_printable(e.event ->> 'transaction_id', 200) THEN 'event.transaction_id'
-    -- What tells of a purchase must say whose and of what.
-    WHEN NOT bursar.tells_of_purchase(e.event ->> 'type') THEN NULL
     WHEN NOT coalesce(bursar.is_text(e.event -> 'app_user_id')
         AND bursar.is_owner(e.event ->> 'app_user_id', 'text'), false) THEN 'event.app_user_id'
     WHEN NOT coalesce(bursar.is_text(e.event -> 'product_id')

@@ -9,7 +9,7 @@ waits for the next replay; neither holds up the others.
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -50,12 +50,15 @@ class Progress:
     """How far a replay is. `done` were carried out, `aside` were set aside, `left` still wait.
 
     Of these, `busy` found somebody's wallet locked; they are tried again by the next replay.
+    `refused` are those of the spool that were done by being refused for good: the kind, the id,
+    and the code of each, since they stand nowhere else.
     """
 
     done: int = 0
     aside: int = 0
     left: int = 0
     busy: int = 0
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class NotNow(Exception):
@@ -176,6 +179,8 @@ async def _carry_out(
             continue
         elif outcome.get("code") not in FOR_NOW:
             progress.done += 1
+            if outcome["status"] == "refused" and not requests[at].get("queued"):
+                progress.refused.append((kind, _id(kind, requests[at]), outcome["code"]))
         elif kind == "event" or requests[at].get("queued"):
             progress.aside += 1  # The database has set it aside.
         else:
@@ -193,8 +198,11 @@ async def _set_aside(ledger: Ledger, kind: str, request: Mapping[str, Any], why:
         keep = "keep_store_event" if kind == "event" else "keep_claim"
         kept = request["event"] if kind == "event" else request
         await _asked(ledger, keep, _encode(kept).decode())
-    name = request["event"]["id"] if kind == "event" else request["tx_id"]
-    await _asked(ledger, "set_store_work_aside", kind, str(name), why)
+    await _asked(ledger, "set_store_work_aside", kind, _id(kind, request), why)
+
+
+def _id(kind: str, request: Mapping[str, Any]) -> str:
+    return str(request["event"]["id"] if kind == "event" else request["tx_id"])
 
 
 async def _asked(ledger: Ledger, function: str, *arguments: Any) -> Any:
