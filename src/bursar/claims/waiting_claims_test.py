@@ -1,6 +1,7 @@
 """What waits for its purchase, what was kept for later, and what was set aside."""
 
 import threading
+from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -94,7 +95,7 @@ def test_a_claim_that_was_accepted_and_is_asked_for_again_still_waits(ledger: Le
     ],
 )
 def test_a_claim_that_nobody_may_make_strikes_no_other_off(
-    ledger: Ledger, fields: dict[str, object], refused: str
+    ledger: Ledger, fields: dict[str, Any], refused: str
 ) -> None:
     sale = Sale()
     done(claim(ledger, sale, accepted=True))
