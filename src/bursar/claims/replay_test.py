@@ -12,11 +12,8 @@ from bursar.claims.replay import replay_queue, replay_spool
 from bursar.claims.spool import Spool
 from bursar.db.scratch import ScratchDatabase
 from bursar.ledger.engine import Engine
-from bursar.ops import migrate
 from bursar.settings import Settings
 from tests.app_store import Sold, new_user, transfer
-
-CLAIMS = next(step.number for step in migrate.Source.load().steps if step.room == "claims")
 
 
 class Shop:
@@ -212,19 +209,6 @@ async def test_while_changes_are_paused_nothing_leaves_the_spool(shop: Shop) -> 
     assert (progress.done, progress.left) == (0, 2)
     assert await shop.spool.count() == 2
     shop.rows("UPDATE bursar.gate SET degraded = false RETURNING 1")
-    assert (await replay_spool(shop.engine, shop.spool)).done == 2
-    assert shop.granted() == [sale.tx_id]
-
-
-async def test_while_the_step_of_claims_is_taken_back_nothing_leaves_the_spool(shop: Shop) -> None:
-    sale = Sold()
-    await shop.spool.keep("event", {"event": sale.bought()})
-    await shop.spool.keep("claim", request(sale, accepted=True))
-    migrate.down(shop.database.url, to=CLAIMS - 1)
-    progress = await replay_spool(shop.engine, shop.spool)
-    assert (progress.done, progress.aside, progress.left) == (0, 0, 2)
-    assert (await shop.spool.count(), (await replay_queue(shop.engine)).done) == (2, 0)
-    migrate.up(shop.database.url)
     assert (await replay_spool(shop.engine, shop.spool)).done == 2
     assert shop.granted() == [sale.tx_id]
 

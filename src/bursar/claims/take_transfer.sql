@@ -3,8 +3,8 @@
 -- A transfer: what belonged to the one user belongs to the other from now on, as far as it was not
 -- claimed; what was claimed stays where it was granted. Who is named together is one user, with
 -- several ids; the first that an app has given is told as the owner. A transfer that names no
--- environment holds in each. A claim that was accepted, and refused because its purchase belonged to
--- somebody else until now, is carried out by the next replay.
+-- environment holds in each. A claim that was accepted, and refused because its purchase belonged
+-- to somebody else until now, is carried out by the next replay.
 CREATE OR REPLACE FUNCTION bursar.take_transfer(e bursar.store_event) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
