@@ -2142,7 +2142,9 @@ BEGIN
         JOIN unnest(v_verdicts) AS v ON v.n = g.n;
         v_posted := bursar.post(v_wallets, v_requests, v_legs);
     END IF;
-    RETURN bursar.record_claims(v_in, v_verdicts, v_queued, v_wallets, v_granted, v_posted);
+    RETURN bursar.record_claims(v_in, v_verdicts, v_queued, v_wallets, v_granted, v_posted,
+        ARRAY(SELECT coalesce(p_requests -> (q.n - 1) -> 'queued' = 'true', false)
+            FROM unnest(v_in) AS q ORDER BY q.n));
 END
 $$;
 
@@ -5387,15 +5389,17 @@ $$;
 COMMENT ON FUNCTION bursar.keep_store_event(p_event jsonb) IS 'Keeps an event of RevenueCat for later.';
 
 --
--- Name: keep_waiting_claims(bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[]); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: keep_waiting_claims(bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[], boolean[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]) RETURNS void
+CREATE FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
 DECLARE
     v_now CONSTANT timestamptz := bursar.clock();
+    -- What an operator or the user can change. Who was accepted before is not refused for it.
+    v_for_now CONSTANT text[] := '{SKU_DISABLED, WALLET_CLOSED, BALANCE_LIMIT}';
 BEGIN
     IF 'CAP_EXCEEDED' = ANY (p_codes) THEN
         INSERT INTO public.claims_over_cap AS c (
@@ -5418,9 +5422,12 @@ BEGIN
         ON CONFLICT (user_id, tx_id, store, environment) DO UPDATE
         SET waits_for = excluded.waits_for, status = 'waiting', sku = excluded.sku;
     END IF;
-    -- A claim that had waited and has its answer now waits no more.
-    UPDATE public.claim_queue AS k SET status = 'done', outcome = p_outcomes[q.n],
-        handled_at = v_now, attempts = k.attempts + 1
+    -- A claim that had waited and has its answer now waits no more; one that cannot be granted for
+    -- now is set aside. What is wrong with a request that comes from elsewhere says nothing about
+    -- it, and neither does what stands in the way for now.
+    UPDATE public.claim_queue AS k SET
+        status = CASE WHEN p_codes[q.n] = ANY (v_for_now) THEN 'set_aside' ELSE 'done' END,
+        outcome = p_outcomes[q.n], handled_at = v_now, attempts = k.attempts + 1
     FROM unnest(p_claims) AS q
     -- By a plan made while the queue was short, it would be read whole for each claim.
     CROSS JOIN LATERAL (SELECT t.ctid AS at, t.status, t.store, t.environment
@@ -5428,15 +5435,17 @@ BEGIN
         WHERE t.user_id = q.user_id AND t.tx_id = q.tx_id OFFSET 0) AS o
     WHERE k.ctid = o.at AND o.status = 'waiting'
         AND (o.store, o.environment) IS NOT DISTINCT FROM (q.store, q.environment)
-        AND p_queued[q.n] IS NULL AND p_codes[q.n] IS DISTINCT FROM 'BUSY';
+        AND p_queued[q.n] IS NULL AND p_codes[q.n] IS DISTINCT FROM 'BUSY'
+        AND (p_from_queue[q.n]
+            OR q.refusal IS NULL AND (p_codes[q.n] = ANY (v_for_now)) IS NOT TRUE);
 END
 $$;
 
 --
--- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]) IS 'Keeps claims that could not be carried out yet.';
+COMMENT ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]) IS 'Keeps claims that could not be carried out yet.';
 
 --
 -- Name: keep_workspace_totals(); Type: FUNCTION; Schema: bursar; Owner: -
@@ -11989,7 +11998,9 @@ RETURN (SELECT array_agg(ROW(
         || (e.event ->> 'original_app_user_id'), NULL),
     e.event ->> 'product_id', coalesce(e.event ->> 'store', 'APP_STORE'),
     CASE e.event ->> 'environment' WHEN 'SANDBOX' THEN 'SANDBOX' ELSE 'PRODUCTION' END,
-    e.event ->> 'transaction_id',
+    CASE WHEN bursar.is_text(e.event -> 'transaction_id')
+        AND bursar.is_printable(e.event ->> 'transaction_id', 200)
+        THEN e.event ->> 'transaction_id' END,
     to_timestamp(CASE WHEN bursar.is_whole(e.event -> 'purchased_at_ms', 0, 32503680000000)
         THEN (e.event ->> 'purchased_at_ms')::bigint END / 1000.0),
     e.event ->> 'cancel_reason', bursar.texts_of(e.event -> 'transferred_from'),
@@ -12007,11 +12018,11 @@ CROSS JOIN LATERAL (SELECT CASE
         OR NOT bursar.is_printable(e.event ->> 'type', 100) THEN 'event.type'
     WHEN NOT coalesce(bursar.is_whole(e.event -> 'event_timestamp_ms', 0, 32503680000000), false)
         THEN 'event.event_timestamp_ms'
-    WHEN e.event ->> 'transaction_id' IS NULL THEN NULL
+    -- What tells of a purchase must say which, whose and of what.
+    WHEN e.event ->> 'transaction_id' IS NULL
+        OR NOT bursar.tells_of_purchase(e.event ->> 'type') THEN NULL
     WHEN NOT bursar.is_text(e.event -> 'transaction_id')
         OR NOT bursar.is_printable(e.event ->> 'transaction_id', 200) THEN 'event.transaction_id'
-    -- What tells of a purchase must say whose and of what.
-    WHEN NOT bursar.tells_of_purchase(e.event ->> 'type') THEN NULL
     WHEN NOT coalesce(bursar.is_text(e.event -> 'app_user_id')
         AND bursar.is_owner(e.event ->> 'app_user_id', 'text'), false) THEN 'event.app_user_id'
     WHEN NOT coalesce(bursar.is_text(e.event -> 'product_id')
@@ -12431,10 +12442,10 @@ $$;
 COMMENT ON FUNCTION bursar.record_checkpoint(p_seal bigint, p_audited_at timestamp with time zone, p_actor text) IS 'Notes up to which seal an audit found nothing.';
 
 --
--- Name: record_claims(bursar.claim_request[], bursar.claim_verdict[], text[], bursar.wallet_state[], integer[], bursar.posted); Type: FUNCTION; Schema: bursar; Owner: -
+-- Name: record_claims(bursar.claim_request[], bursar.claim_verdict[], text[], bursar.wallet_state[], integer[], bursar.posted, boolean[]); Type: FUNCTION; Schema: bursar; Owner: -
 --
 
-CREATE FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted) RETURNS json[]
+CREATE FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]) RETURNS json[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'bursar', 'pg_temp'
     AS $$
@@ -12506,16 +12517,17 @@ BEGIN
         DELETE FROM public.claims_over_cap WHERE tx_id = ANY (ARRAY(
             SELECT v.tx_id FROM unnest(p_verdicts) AS v WHERE v.n = ANY (v_done)));
     END IF;
-    PERFORM bursar.keep_waiting_claims(p_claims, p_verdicts, p_queued, v_codes, v_outcomes);
+    PERFORM bursar.keep_waiting_claims(
+        p_claims, p_verdicts, p_queued, v_codes, v_outcomes, p_from_queue);
     RETURN v_outcomes;
 END
 $$;
 
 --
--- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted); Type: COMMENT; Schema: bursar; Owner: -
+-- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]); Type: COMMENT; Schema: bursar; Owner: -
 --
 
-COMMENT ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted) IS 'Records what claims came to, and answers their outcomes.';
+COMMENT ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]) IS 'Records what claims came to, and answers their outcomes.';
 
 --
 -- Name: record_found(text, text, bigint); Type: FUNCTION; Schema: bursar; Owner: -
@@ -15070,6 +15082,8 @@ DECLARE
             AS t (user_id, n) ORDER BY starts_with(t.user_id, '$RCAnonymousID:'), t.n LIMIT 1);
     v_tx_ids text[];
     v_tx_id text;
+    v_names text[];
+    v_moved public.audit_purchases;
 BEGIN
     IF e.transferred_to = '{}' OR e.transferred_from = '{}' THEN
         RETURN 'ignored';
@@ -15088,6 +15102,19 @@ BEGIN
     PERFORM bursar.lock_purchases(v_tx_ids, true);
     FOREACH v_tx_id IN ARRAY v_tx_ids LOOP
         PERFORM bursar.state_owner(v_tx_id);
+        CONTINUE WHEN EXISTS (SELECT FROM public.purchase_claims AS c WHERE c.tx_id = v_tx_id);
+        SELECT * INTO v_moved FROM public.audit_purchases WHERE tx_id = v_tx_id;
+        v_names := array_remove(ARRAY[v_moved.tx_id, v_moved.transaction_id], NULL);
+        UPDATE public.claim_queue SET status = 'waiting', waits_for = 'opening'
+        -- Who holds one of them takes it up just now, and is not waited for: claims come last.
+        WHERE id = ANY (ARRAY(SELECT k.id
+            FROM (SELECT * FROM public.claim_queue AS t
+                WHERE t.tx_id = ANY (v_names) OFFSET 0) AS k
+            WHERE k.user_id = ANY (v_moved.user_id || v_moved.aliases) AND k.status = 'done'
+                AND k.outcome ->> 'code' = 'TRANSACTION_OWNED_BY_OTHER'
+                AND coalesce(k.store, v_moved.store) = v_moved.store
+                AND coalesce(k.environment, v_moved.environment) = v_moved.environment
+            FOR UPDATE SKIP LOCKED));
     END LOOP;
     RETURN 'applied';
 END
@@ -15115,7 +15142,9 @@ BEGIN
         WHERE i.id = p_id AND i.provider = 'revenuecat' AND i.status <> 'done'
         RETURNING jsonb_build_object('event', i.payload, 'queued', true) INTO v_request;
     ELSE
-        UPDATE public.claim_queue AS k SET status = 'waiting'
+        -- A wallet that is locked now must not keep it from the next replay.
+        UPDATE public.claim_queue AS k SET status = 'waiting',
+            waits_for = CASE k.status WHEN 'set_aside' THEN 'opening' ELSE k.waits_for END
         WHERE k.id = p_id AND k.status <> 'done'
         RETURNING jsonb_build_object('user_id', k.user_id, 'sku', k.sku, 'tx_id', k.tx_id,
             'store', k.store, 'environment', k.environment,
@@ -15787,7 +15816,13 @@ BEGIN
                 AND NOT bursar.claims_are_open(q.user_id) THEN 'opening'
             WHEN v.refusal = 'UNKNOWN_TRANSACTION'
                 AND (v_awaits OR p_requests -> (q.n - 1) -> 'accepted' = 'true'
-                    OR p_requests -> (q.n - 1) -> 'queued' = 'true')
+                    OR p_requests -> (q.n - 1) -> 'queued' = 'true'
+                    OR EXISTS (SELECT
+                        -- By a plan made while the queue was short, it would be read whole.
+                        FROM (SELECT * FROM public.claim_queue AS t
+                            WHERE t.user_id = q.user_id AND t.tx_id = q.tx_id OFFSET 0) AS k
+                        WHERE k.status = 'waiting' AND (k.store, k.environment)
+                            IS NOT DISTINCT FROM (q.store, q.environment)))
                 THEN 'purchase' END
         FROM unnest(p_claims) AS q
         JOIN unnest(p_verdicts) AS v ON v.n = q.n
@@ -21469,10 +21504,10 @@ GRANT ALL ON FUNCTION bursar.keep_store_event(p_event jsonb) TO service_role;
 GRANT ALL ON FUNCTION bursar.keep_store_event(p_event jsonb) TO bursar_service;
 
 --
--- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.keep_waiting_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_codes text[], p_outcomes json[], p_from_queue boolean[]) FROM PUBLIC;
 
 --
 -- Name: FUNCTION keep_workspace_totals(); Type: ACL; Schema: bursar; Owner: -
@@ -22731,10 +22766,10 @@ REVOKE ALL ON FUNCTION bursar.record_checkpoint(p_seal bigint, p_audited_at time
 GRANT ALL ON FUNCTION bursar.record_checkpoint(p_seal bigint, p_audited_at timestamp with time zone, p_actor text) TO bursar_operator;
 
 --
--- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted); Type: ACL; Schema: bursar; Owner: -
+-- Name: FUNCTION record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]); Type: ACL; Schema: bursar; Owner: -
 --
 
-REVOKE ALL ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted) FROM PUBLIC;
+REVOKE ALL ON FUNCTION bursar.record_claims(p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[], p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted, p_from_queue boolean[]) FROM PUBLIC;
 
 --
 -- Name: FUNCTION record_found(p_asset text, p_owner_id text, p_balance bigint); Type: ACL; Schema: bursar; Owner: -

@@ -9,12 +9,17 @@ import psycopg
 import pytest
 
 import bursar
+from bursar.claims.replay import replay_queue, replay_spool
+from bursar.claims.spool import Spool
 from bursar.db.scratch import ScratchDatabase
+from bursar.ledger.engine import Engine
 from bursar.ops import migrate
 from bursar.ops.audit import run_audit
 from bursar.settings import Settings
 from tests.busy_shop import claim_and_use
 from tests.ledger_in_sql import Ledger
+from tests.sale import Sale
+from tests.shop import request_of, wallet
 from tests.store import digest
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
@@ -150,3 +155,23 @@ def test_what_operators_have_set_outlives_it_before_the_first_sale(
     database.close()
     migrate.apply_all(database.url)
     assert migrate.verify(database.url).holds
+
+
+async def test_what_a_spool_keeps_stays_in_it_while_the_shop_is_away(
+    database: ScratchDatabase, tmp_path: Path
+) -> None:
+    sale, spool = Sale(), Spool(tmp_path / "spool", 1_000_000)
+    await spool.keep("event", {"event": sale.purchase()})
+    await spool.keep("claim", request_of(sale, accepted=True))
+    migrate.down(database.url, to=CLAIMS - 1)
+    async with await Engine.open(database.service_url, Settings()) as engine:
+        for _ in range(2):
+            progress = await replay_spool(engine, spool)
+            assert (progress.done, progress.aside, progress.left) == (0, 0, 2)
+            assert (await spool.count(), (await replay_queue(engine)).done) == (2, 0)
+        migrate.up(database.url)
+
+        assert (await replay_spool(engine, spool)).done == 2
+
+    assert wallet(Ledger(database), sale.user_id)[0] == 1
+    assert spool.is_empty()

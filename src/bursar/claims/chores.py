@@ -35,5 +35,7 @@ class Chores:
     def _say(self, event: str, progress: Progress) -> None:
         if progress.aside:
             self._log.warning("set_aside", count=progress.aside)
+        for kind, name, code in progress.refused:
+            self._log.warning("refused_at_replay", kind=kind, name=name, code=code)
         if progress.done:
             self._log.info(event, done=progress.done, left=progress.left)

@@ -72,7 +72,9 @@ BEGIN
         JOIN unnest(v_verdicts) AS v ON v.n = g.n;
         v_posted := bursar.post(v_wallets, v_requests, v_legs);
     END IF;
-    RETURN bursar.record_claims(v_in, v_verdicts, v_queued, v_wallets, v_granted, v_posted);
+    RETURN bursar.record_claims(v_in, v_verdicts, v_queued, v_wallets, v_granted, v_posted,
+        ARRAY(SELECT coalesce(p_requests -> (q.n - 1) -> 'queued' = 'true', false)
+            FROM unnest(v_in) AS q ORDER BY q.n));
 END
 $$;
 

@@ -25,8 +25,9 @@ REVOKE ALL ON FUNCTION bursar.claims_are_open(text) FROM PUBLIC, anon, authentic
 
 -- What each claim has to wait for, by its place: opening, while claims are queued; purchase, where
 -- the store's event is awaited instead of refused, always for a claim that was accepted before: in
--- the queue, or while the database was away; NULL where it need not wait. A claim whose answer is
--- known does not wait, and one that comes from the queue not for the opening.
+-- the queue, or while the database was away, also where it is asked for again; NULL where it need
+-- not wait. A claim whose answer is known does not wait, and one that comes from the queue not for
+-- the opening.
 CREATE OR REPLACE FUNCTION bursar.what_claims_wait_for(
     p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_requests jsonb
 ) RETURNS text[]
@@ -46,7 +47,13 @@ BEGIN
                 AND NOT bursar.claims_are_open(q.user_id) THEN 'opening'
             WHEN v.refusal = 'UNKNOWN_TRANSACTION'
                 AND (v_awaits OR p_requests -> (q.n - 1) -> 'accepted' = 'true'
-                    OR p_requests -> (q.n - 1) -> 'queued' = 'true')
+                    OR p_requests -> (q.n - 1) -> 'queued' = 'true'
+                    OR EXISTS (SELECT
+                        -- By a plan made while the queue was short, it would be read whole.
+                        FROM (SELECT * FROM public.claim_queue AS t
+                            WHERE t.user_id = q.user_id AND t.tx_id = q.tx_id OFFSET 0) AS k
+                        WHERE k.status = 'waiting' AND (k.store, k.environment)
+                            IS NOT DISTINCT FROM (q.store, q.environment)))
                 THEN 'purchase' END
         FROM unnest(p_claims) AS q
         JOIN unnest(p_verdicts) AS v ON v.n = q.n

@@ -8,6 +8,7 @@ import pytest
 from tests.ledger_in_sql import Ledger, code, done
 from tests.sale import SHIELD, Sale, new_user
 from tests.shop import (
+    SERVICE,
     claim,
     claimed,
     claims_of,
@@ -179,3 +180,74 @@ def test_a_mode_that_nobody_knows_is_open(ledger: Ledger, mode: object) -> None:
     with switched(ledger, claims_mode=mode):
         assert done(take(ledger, sale.purchase()))["effect"] == "applied"
         assert "wallet" in done(claim(ledger, sale))
+
+
+def test_who_asks_again_between_the_opening_and_the_replay_waits_on(ledger: Ledger) -> None:
+    sale = Sale()
+    with switched(ledger, claims_mode=QUEUE):
+        done(take(ledger, sale.purchase()))
+        done(claim(ledger, sale))
+
+    assert done(claim(ledger, sale))["queued"] == "purchase"
+    replay(ledger)
+
+    assert wallet(ledger, sale.user_id)[0] == 1
+    assert [row[2:] for row in queue_of(ledger, sale.user_id)] == [("done", 1, "done")]
+
+
+def test_who_asks_again_while_the_product_is_off_keeps_their_place(ledger: Ledger) -> None:
+    sale = sold(ledger)
+    with switched(ledger, claims_mode=QUEUE):
+        done(claim(ledger, sale))
+        with switched(ledger, sku_enabled={}):
+            assert code(claim(ledger, sale)) == "SKU_DISABLED"
+        assert queue_of(ledger, sale.user_id) == [(sale.tx_id, "opening", "waiting", 0, None)]
+
+    replay(ledger)
+
+    assert wallet(ledger, sale.user_id)[0] == 1
+
+
+def aside(ledger: Ledger) -> list[tuple[str, str]]:
+    """What operators are shown of the claims that were set aside: of what, and why."""
+    listed = ledger.rows(
+        "SELECT e ->> 'name', split_part(e ->> 'message', ':', 1)"
+        " FROM jsonb_array_elements(bursar.list_store_work(1000)) AS e"
+        " WHERE e ->> 'kind' = 'claim' AND e ->> 'status' = 'set_aside'"
+    )
+    return sorted(listed)
+
+
+def test_what_cannot_be_granted_for_now_is_set_aside_and_granted_when_it_can(
+    ledger: Ledger,
+) -> None:
+    off, shut, full, late = sold(ledger), sold(ledger), sold(ledger), Sale()
+    done(claim(ledger, late, accepted=True))
+    with switched(ledger, claims_mode=QUEUE):
+        for sale in (off, shut, full):
+            done(claim(ledger, sale))
+    ledger.admin.execute(
+        "UPDATE public.user_wallet_balances SET streakshield_count = 2147483647 WHERE user_id = %s",
+        [full.user_id],
+    )
+    named = {"owner_id": shut.user_id, "asset": "streak_shield"}
+    done(ledger.one("freeze", **named, wallet_status="closed"))
+
+    with switched(ledger, sku_enabled={}):
+        assert [code(outcome) for outcome in replay(ledger)] == ["SKU_DISABLED"] * 3
+        # So it is in the transaction that takes the purchase.
+        assert done(take(ledger, late.purchase()))["effect"] == "applied"
+        sales = (off, shut, full, late)
+        assert aside(ledger) == sorted((sale.tx_id, "SKU_DISABLED") for sale in sales)
+        assert replay(ledger) == []
+    ledger.value("SELECT bursar.take_store_work_up()")
+    replay(ledger)
+
+    assert [wallet(ledger, sale.user_id)[0] for sale in (off, late)] == [1, 1]
+    kept = [(shut.tx_id, "WALLET_CLOSED"), (full.tx_id, "BALANCE_LIMIT")]
+    assert aside(ledger) == sorted(kept)
+    done(ledger.one("freeze", **named, wallet_status="open"))
+    done(ledger.one("use_item", user_id=full.user_id, caller=SERVICE))
+    ledger.value("SELECT bursar.take_store_work_up()")
+    assert all(done(outcome)["wallet"] for outcome in replay(ledger))
+    assert aside(ledger) == []

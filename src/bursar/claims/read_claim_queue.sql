@@ -115,7 +115,9 @@ BEGIN
         WHERE i.id = p_id AND i.provider = 'revenuecat' AND i.status <> 'done'
         RETURNING jsonb_build_object('event', i.payload, 'queued', true) INTO v_request;
     ELSE
-        UPDATE public.claim_queue AS k SET status = 'waiting'
+        -- A wallet that is locked now must not keep it from the next replay.
+        UPDATE public.claim_queue AS k SET status = 'waiting',
+            waits_for = CASE k.status WHEN 'set_aside' THEN 'opening' ELSE k.waits_for END
         WHERE k.id = p_id AND k.status <> 'done'
         RETURNING jsonb_build_object('user_id', k.user_id, 'sku', k.sku, 'tx_id', k.tx_id,
             'store', k.store, 'environment', k.environment,

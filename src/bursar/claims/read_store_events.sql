@@ -26,7 +26,9 @@ COMMENT ON FUNCTION bursar.tells_of_purchase(text) IS
 REVOKE ALL ON FUNCTION bursar.tells_of_purchase(text) FROM PUBLIC, anon, authenticated;
 
 -- Reads events of RevenueCat, whose sender a door has verified. A transaction is named by the
--- store, the environment and the store's own id; events without one (a test, a transfer) name none.
+-- store, the environment and the store's own id; events without one (a test, a transfer) name none,
+-- and neither do those that tell of no purchase and have something else in its place. What is taken
+-- here is what `revenuecat_event.py` takes: it answers for events while the database is away.
 -- Source: https://www.revenuecat.com/docs/integrations/webhooks/event-types-and-fields.
 CREATE OR REPLACE FUNCTION bursar.read_store_events(p_requests jsonb) RETURNS bursar.store_event[]
 LANGUAGE plpgsql STABLE
@@ -42,7 +44,9 @@ RETURN (SELECT array_agg(ROW(
         || (e.event ->> 'original_app_user_id'), NULL),
     e.event ->> 'product_id', coalesce(e.event ->> 'store', 'APP_STORE'),
     CASE e.event ->> 'environment' WHEN 'SANDBOX' THEN 'SANDBOX' ELSE 'PRODUCTION' END,
-    e.event ->> 'transaction_id',
+    CASE WHEN bursar.is_text(e.event -> 'transaction_id')
+        AND bursar.is_printable(e.event ->> 'transaction_id', 200)
+        THEN e.event ->> 'transaction_id' END,
     to_timestamp(CASE WHEN bursar.is_whole(e.event -> 'purchased_at_ms', 0, 32503680000000)
         THEN (e.event ->> 'purchased_at_ms')::bigint END / 1000.0),
     e.event ->> 'cancel_reason', bursar.texts_of(e.event -> 'transferred_from'),
@@ -60,11 +64,11 @@ CROSS JOIN LATERAL (SELECT CASE
         OR NOT bursar.is_printable(e.event ->> 'type', 100) THEN 'event.type'
     WHEN NOT coalesce(bursar.is_whole(e.event -> 'event_timestamp_ms', 0, 32503680000000), false)
         THEN 'event.event_timestamp_ms'
-    WHEN e.event ->> 'transaction_id' IS NULL THEN NULL
+    -- What tells of a purchase must say which, whose and of what.
+    WHEN e.event ->> 'transaction_id' IS NULL
+        OR NOT bursar.tells_of_purchase(e.event ->> 'type') THEN NULL
     WHEN NOT bursar.is_text(e.event -> 'transaction_id')
         OR NOT bursar.is_printable(e.event ->> 'transaction_id', 200) THEN 'event.transaction_id'
-    -- What tells of a purchase must say whose and of what.
-    WHEN NOT bursar.tells_of_purchase(e.event ->> 'type') THEN NULL
     WHEN NOT coalesce(bursar.is_text(e.event -> 'app_user_id')
         AND bursar.is_owner(e.event ->> 'app_user_id', 'text'), false) THEN 'event.app_user_id'
     WHEN NOT coalesce(bursar.is_text(e.event -> 'product_id')

@@ -5,7 +5,8 @@
 -- purchases that stay claimable because a cap was reached, claims that wait.
 CREATE OR REPLACE FUNCTION bursar.record_claims(
     p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[],
-    p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted
+    p_wallets bursar.wallet_state[], p_granted integer[], p_posted bursar.posted,
+    p_from_queue boolean[]
 ) RETURNS json[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
@@ -78,18 +79,19 @@ BEGIN
         DELETE FROM public.claims_over_cap WHERE tx_id = ANY (ARRAY(
             SELECT v.tx_id FROM unnest(p_verdicts) AS v WHERE v.n = ANY (v_done)));
     END IF;
-    PERFORM bursar.keep_waiting_claims(p_claims, p_verdicts, p_queued, v_codes, v_outcomes);
+    PERFORM bursar.keep_waiting_claims(
+        p_claims, p_verdicts, p_queued, v_codes, v_outcomes, p_from_queue);
     RETURN v_outcomes;
 END
 $$;
 
 COMMENT ON FUNCTION bursar.record_claims(
     bursar.claim_request[], bursar.claim_verdict[], text[], bursar.wallet_state[], integer[],
-    bursar.posted
+    bursar.posted, boolean[]
 ) IS 'Records what claims came to, and answers their outcomes.';
 REVOKE ALL ON FUNCTION bursar.record_claims(
     bursar.claim_request[], bursar.claim_verdict[], text[], bursar.wallet_state[], integer[],
-    bursar.posted
+    bursar.posted, boolean[]
 ) FROM PUBLIC, anon, authenticated;
 
 -- Boosters of locked wallets: the new end, and the record of the change.
@@ -122,13 +124,15 @@ REVOKE ALL ON FUNCTION bursar.write_boosters(public.booster_changes[])
 -- A paid purchase over its cap is never lost, and neither is a claim that was accepted.
 CREATE OR REPLACE FUNCTION bursar.keep_waiting_claims(
     p_claims bursar.claim_request[], p_verdicts bursar.claim_verdict[], p_queued text[],
-    p_codes text[], p_outcomes json[]
+    p_codes text[], p_outcomes json[], p_from_queue boolean[]
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, bursar, pg_temp
 AS $$
 DECLARE
     v_now CONSTANT timestamptz := bursar.clock();
+    -- What an operator or the user can change. Who was accepted before is not refused for it.
+    v_for_now CONSTANT text[] := '{SKU_DISABLED, WALLET_CLOSED, BALANCE_LIMIT}';
 BEGIN
     IF 'CAP_EXCEEDED' = ANY (p_codes) THEN
         INSERT INTO public.claims_over_cap AS c (
@@ -151,9 +155,12 @@ BEGIN
         ON CONFLICT (user_id, tx_id, store, environment) DO UPDATE
         SET waits_for = excluded.waits_for, status = 'waiting', sku = excluded.sku;
     END IF;
-    -- A claim that had waited and has its answer now waits no more.
-    UPDATE public.claim_queue AS k SET status = 'done', outcome = p_outcomes[q.n],
-        handled_at = v_now, attempts = k.attempts + 1
+    -- A claim that had waited and has its answer now waits no more; one that cannot be granted for
+    -- now is set aside. What is wrong with a request that comes from elsewhere says nothing about
+    -- it, and neither does what stands in the way for now.
+    UPDATE public.claim_queue AS k SET
+        status = CASE WHEN p_codes[q.n] = ANY (v_for_now) THEN 'set_aside' ELSE 'done' END,
+        outcome = p_outcomes[q.n], handled_at = v_now, attempts = k.attempts + 1
     FROM unnest(p_claims) AS q
     -- By a plan made while the queue was short, it would be read whole for each claim.
     CROSS JOIN LATERAL (SELECT t.ctid AS at, t.status, t.store, t.environment
@@ -161,13 +168,15 @@ BEGIN
         WHERE t.user_id = q.user_id AND t.tx_id = q.tx_id OFFSET 0) AS o
     WHERE k.ctid = o.at AND o.status = 'waiting'
         AND (o.store, o.environment) IS NOT DISTINCT FROM (q.store, q.environment)
-        AND p_queued[q.n] IS NULL AND p_codes[q.n] IS DISTINCT FROM 'BUSY';
+        AND p_queued[q.n] IS NULL AND p_codes[q.n] IS DISTINCT FROM 'BUSY'
+        AND (p_from_queue[q.n]
+            OR q.refusal IS NULL AND (p_codes[q.n] = ANY (v_for_now)) IS NOT TRUE);
 END
 $$;
 
 COMMENT ON FUNCTION bursar.keep_waiting_claims(
-    bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[]
+    bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[], boolean[]
 ) IS 'Keeps claims that could not be carried out yet.';
 REVOKE ALL ON FUNCTION bursar.keep_waiting_claims(
-    bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[]
+    bursar.claim_request[], bursar.claim_verdict[], text[], text[], json[], boolean[]
 ) FROM PUBLIC, anon, authenticated;

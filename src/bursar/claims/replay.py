@@ -9,14 +9,14 @@ waits for the next replay; neither holds up the others.
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 
 from bursar.claims.spool import Spool
 from bursar.errors import Fault, OutcomeUnknown, Refused
-from bursar.ledger.answer import is_away
+from bursar.ledger.answer import is_away, speaks_for_one_try
 
 # Small enough that nobody who claims meanwhile waits long for a wallet.
 PART = 50
@@ -25,6 +25,8 @@ PART = 50
 BUSY_MAX = 200
 # Things that one replay carries out, where nobody says otherwise: all of them.
 ALL = sys.maxsize
+# What stands in the way of a claim, or of an event, until an operator or the user changes it.
+FOR_NOW = ("SKU_DISABLED", "WALLET_CLOSED", "BALANCE_LIMIT")
 VERBS = {"event": "take_store_event", "claim": "claim_purchase"}
 _encode = msgspec.json.Encoder().encode
 
@@ -48,12 +50,15 @@ class Progress:
     """How far a replay is. `done` were carried out, `aside` were set aside, `left` still wait.
 
     Of these, `busy` found somebody's wallet locked; they are tried again by the next replay.
+    `refused` are those of the spool that were done by being refused for good: the kind, the id,
+    and the code of each, since they stand nowhere else.
     """
 
     done: int = 0
     aside: int = 0
     left: int = 0
     busy: int = 0
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class NotNow(Exception):
@@ -164,14 +169,23 @@ async def _carry_out(
         if outcome["status"] == "fault":
             await _set_aside(ledger, kind, requests[at], str(outcome.get("message"))[:500])
             progress.aside += 1
-        elif outcome["status"] == "unknown" or outcome.get("code") == "DEGRADED":
-            may_go_on = False
-            continue
         elif outcome.get("code") == "BUSY":
             progress.busy += 1
             may_go_on = may_go_on and not is_away(outcome) and progress.busy < BUSY_MAX
             continue
+        elif outcome["status"] == "unknown" or speaks_for_one_try(outcome):
+            # Changes are paused, or the functions of claims are not there (any more).
+            may_go_on = False
+            continue
+        elif outcome.get("code") not in FOR_NOW:
+            progress.done += 1
+            if outcome["status"] == "refused" and not requests[at].get("queued"):
+                progress.refused.append((kind, _id(kind, requests[at]), outcome["code"]))
+        elif kind == "event" or requests[at].get("queued"):
+            progress.aside += 1  # The database has set it aside.
         else:
+            # It was accepted, so it goes into the queue, whose replay sets it aside.
+            await _asked(ledger, "keep_claim", _encode(requests[at]).decode())
             progress.done += 1
         progress.left -= 1
         ended.append(at)
@@ -184,8 +198,11 @@ async def _set_aside(ledger: Ledger, kind: str, request: Mapping[str, Any], why:
         keep = "keep_store_event" if kind == "event" else "keep_claim"
         kept = request["event"] if kind == "event" else request
         await _asked(ledger, keep, _encode(kept).decode())
-    name = request["event"]["id"] if kind == "event" else request["tx_id"]
-    await _asked(ledger, "set_store_work_aside", kind, str(name), why)
+    await _asked(ledger, "set_store_work_aside", kind, _id(kind, request), why)
+
+
+def _id(kind: str, request: Mapping[str, Any]) -> str:
+    return str(request["event"]["id"] if kind == "event" else request["tx_id"])
 
 
 async def _asked(ledger: Ledger, function: str, *arguments: Any) -> Any:

@@ -213,6 +213,24 @@ async def test_while_changes_are_paused_nothing_leaves_the_spool(shop: Shop) -> 
     assert shop.granted() == [sale.tx_id]
 
 
+async def test_what_the_spool_kept_of_a_product_that_is_off_is_granted_once_it_is_on(
+    shop: Shop,
+) -> None:
+    sale = Sold()
+    await shop.take(sale.bought())
+    await shop.spool.keep("claim", request(sale, accepted=True))
+    shop.switch("sku_enabled", {})
+    await replay_spool(shop.engine, shop.spool)
+    assert (shop.queue(), shop.spool.is_empty()) == ([("waiting", "opening")], True)
+    progress = await replay_queue(shop.engine)
+    assert (progress.done, progress.aside, progress.left) == (0, 1, 0)
+    assert shop.queue() == [("set_aside", "opening")]
+    shop.switch("sku_enabled", {sale.sku: True})
+    await shop.engine.read("take_store_work_up")
+    assert (await replay_queue(shop.engine)).done == 1
+    assert shop.granted() == [sale.tx_id]
+
+
 class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, Any]]] = []
@@ -238,9 +256,13 @@ async def test_the_worker_feeds_the_queue_from_the_spool(shop: Shop) -> None:
     for step in steps:
         await step.work(shop.engine)
     assert shop.granted() == [sale.tx_id]
+    await shop.spool.keep("event", {"event": sale.bought(app_user_id=" ", id="e1")})
+    await steps[0].work(shop.engine)
     assert log.lines == [
         ("spool_replayed", {"done": 2, "left": 0}),
         ("queue_replayed", {"done": 2, "left": 0}),
+        ("refused_at_replay", {"kind": "event", "name": "e1", "code": "MALFORMED"}),
+        ("spool_replayed", {"done": 1, "left": 0}),
     ]
 
 

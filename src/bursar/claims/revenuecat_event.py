@@ -117,6 +117,9 @@ def read_event(body: bytes) -> dict[str, Any]:
     if event["type"] in PURCHASE_TYPES and event.get("transaction_id") is not None:
         for name, longest in _ABOUT_A_PURCHASE.items():
             _check_text(event, name, longest)
+        user_id = event["app_user_id"]
+        if user_id != user_id.strip(" ") or user_id.startswith("system:"):
+            raise EventRefused("MALFORMED", "The event's app_user_id cannot own anything.")
     return event
 
 

@@ -13,7 +13,7 @@ import fcntl
 import io
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,7 @@ class Spool:
         line = _encode(Kept(kind, time.time(), request)) + b"\n"
         if len(line) > LINE_BYTES_MAX:
             raise SpoolFull
-        async with self._appending:
-            await asyncio.to_thread(self._append, line)
+        await self._alone(self._append, line)
 
     async def waiting(self) -> list[Waiting]:
         """Return what was kept and not carried out yet, of all processes, oldest first."""
@@ -88,8 +87,7 @@ class Spool:
 
     async def tidy(self) -> None:
         """Remove files of which nothing is left to carry out, unless their process may go on."""
-        async with self._appending:
-            await asyncio.to_thread(self._tidy)
+        await self._alone(self._tidy)
 
     @contextlib.asynccontextmanager
     async def replaying(self) -> Any:
@@ -118,6 +116,16 @@ class Spool:
             self._file.close()
             self._file = self._path = None
 
+    async def _alone(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Do in a thread what touches this process's file.
+
+        Who is cancelled ends no thread: nobody is let in before it is through.
+        """
+        await self._appending.acquire()
+        working = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+        working.add_done_callback(lambda _: self._appending.release())
+        await asyncio.shield(working)
+
     def _files(self) -> Iterator[Path]:
         if self._directory.is_dir():
             yield from self._directory.glob(f"*{SUFFIX}")
@@ -133,10 +141,12 @@ class Spool:
                 raise OSError(errno.ENOSPC, "The disk took a part of the line only.")
             os.fsync(file.fileno())
         except OSError:
-            # Half a line would swallow the next one.
-            with contextlib.suppress(OSError):
+            # Half a line would swallow the next one. If it stays, that goes into a fresh file.
+            try:
                 file.truncate(start)
                 file.seek(start)
+            except OSError:
+                self.close()
             raise
 
     def _open(self) -> io.FileIO:
@@ -171,10 +181,7 @@ class Spool:
         return sorted(found, key=lambda one: (one.kept.at, one.path.name, one.line))
 
     def _count(self) -> int:
-        return sum(
-            max(0, _bytes(path).count(b"\n") - len(_numbers(path.with_suffix(DONE_SUFFIX))))
-            for path in self._files()
-        )
+        return sum(len(_left(path)) for path in self._files())
 
     def _note(self, waiting: Iterable[Waiting]) -> None:
         lines: dict[Path, list[int]] = {}
@@ -190,14 +197,15 @@ class Spool:
         for path in list(self._files()):
             noted = path.with_suffix(DONE_SUFFIX)
             with path.open("rb") as file:
-                if len(_numbers(noted)) < file.read().count(b"\n"):
-                    continue
-                if path == self._path:
+                if path == self._path and not _left(path):
                     self.close()
                 try:
-                    # Whoever appends to a file holds it; what is free belongs to nobody any more.
+                    # Whoever appends to a file holds it; what is free belongs to nobody any more,
+                    # and only what is held gets no more lines.
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
+                    continue
+                if _left(path):
                     continue
                 path.unlink(missing_ok=True)
             noted.unlink(missing_ok=True)
@@ -207,6 +215,16 @@ def _numbers(path: Path) -> set[int]:
     """Return the lines that are noted. One that a crash cut short would be another one's number."""
     noted = _bytes(path).split(b"\n")
     return {int(line) for line in noted if len(line) == DIGITS and line.isdigit()}
+
+
+def _left(path: Path) -> set[int]:
+    """Return the lines that are not noted. The last is one only if a crash cut its end alone."""
+    *ended, last = _bytes(path).split(b"\n")
+    lines = {number for number, line in enumerate(ended) if line}
+    with contextlib.suppress(msgspec.MsgspecError):
+        msgspec.json.decode(last, type=Kept)
+        lines.add(len(ended))
+    return lines - _numbers(path.with_suffix(DONE_SUFFIX))
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,18 +1,21 @@
 """Transfers: what was bought belongs to somebody else from then on, but for what was claimed."""
 
+import uuid
 from datetime import timedelta
 
 import psycopg
 import pytest
 
 from tests.ledger_in_sql import NOON, Ledger, code, done
-from tests.sale import Sale, new_user, transfer
+from tests.sale import Sale, new_tx, new_user, transfer
 from tests.shop import (
     claim,
     claimed,
     new_item,
     owed,
     purchase_of,
+    queue_of,
+    replay,
     sold,
     switched,
     take,
@@ -163,6 +166,36 @@ def test_purchases_that_plain_sql_recorded_are_transferred_too(ledger: Ledger) -
 
     assert code(claim(ledger, sale)) == "TRANSACTION_OWNED_BY_OTHER"
     done(claim(ledger, sale, heir))
+
+
+@pytest.mark.parametrize("transfer_first", [False, True])
+@pytest.mark.parametrize("store", [None, "PLAY_STORE"])
+def test_the_claim_of_an_heir_that_was_accepted_is_granted_in_either_order(
+    ledger: Ledger, transfer_first: bool, store: str | None
+) -> None:
+    item, heir, other = new_item(ledger.admin), new_user(), new_user()
+    done(take(ledger, Sale(sku=item, tx_id=(tx_id := new_tx())).purchase()))
+    # The same id in another store, so that ours is another than the store's.
+    sale = Sale("$RCAnonymousID:" + uuid.uuid4().hex, item, tx_id, "PLAY_STORE")
+    for user in (heir, other):
+        assert done(claim(ledger, sale, user, store="PLAY_STORE", accepted=True))["queued"]
+    events = [sale.purchase(), transfer([sale.user_id], [heir, new_user()], NOON + HOUR)]
+    if store is None:
+        ledger.admin.execute("UPDATE public.claim_queue SET store = NULL")
+
+    for event in reversed(events) if transfer_first else events:
+        done(take(ledger, event))
+    replay(ledger)
+
+    assert [wallet(ledger, user)[0] for user in (heir, other)] == [1, 0]
+    assert [queue_of(ledger, user)[0][2::2] for user in (heir, other)] == [
+        ("done", "done"),
+        ("done", "refused"),
+    ]
+    # What was claimed is not taken up for whoever inherits it then.
+    done(take(ledger, transfer([heir], [other], NOON + 2 * HOUR)))
+    assert queue_of(ledger, other)[0][2] == "done"
+    assert unclean(ledger) == []
 
 
 def test_transfers_are_append_only(ledger: Ledger) -> None:

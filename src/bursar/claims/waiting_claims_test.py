@@ -1,6 +1,7 @@
 """What waits for its purchase, what was kept for later, and what was set aside."""
 
 import threading
+from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -71,6 +72,39 @@ def test_a_claim_that_was_accepted_elsewhere_waits_though_others_are_refused(
     assert done(claim(ledger, sale, accepted=True))["queued"] == "purchase"
     done(take(ledger, sale.purchase()))
     assert done(claim(ledger, sale))["replayed"]
+
+
+def test_a_claim_that_was_accepted_and_is_asked_for_again_still_waits(ledger: Ledger) -> None:
+    sale = Sale()
+    done(claim(ledger, sale, accepted=True))
+
+    assert done(claim(ledger, sale))["queued"] == "purchase"
+    # Another name for it was never accepted.
+    assert code(claim(ledger, sale, store="AMAZON")) == "UNKNOWN_TRANSACTION"
+    done(take(ledger, sale.purchase()))
+
+    assert wallet(ledger, sale.user_id)[0] == 1
+    assert [row[2:] for row in queue_of(ledger, sale.user_id)] == [("done", 1, "done")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"caller": {"role": "authenticated", "sub": "mallory"}}, "NOT_AUTHORIZED"),
+        ({"sku": "\u00fc"}, "MALFORMED"),
+    ],
+)
+def test_a_claim_that_nobody_may_make_strikes_no_other_off(
+    ledger: Ledger, fields: dict[str, Any], refused: str
+) -> None:
+    sale = Sale()
+    done(claim(ledger, sale, accepted=True))
+
+    assert code(claim(ledger, sale, **fields)) == refused
+
+    assert queue_of(ledger, sale.user_id) == [(sale.tx_id, "purchase", "waiting", 0, None)]
+    done(take(ledger, sale.purchase()))
+    assert wallet(ledger, sale.user_id)[0] == 1
 
 
 def test_a_claim_waits_for_the_store_that_it_named(ledger: Ledger) -> None:

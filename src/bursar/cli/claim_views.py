@@ -25,7 +25,13 @@ def recovery(result: Mapping[str, Any]) -> list[Any]:
             _moment(one["purchased_at"]),
             "" if cap is None else f"{cap['cap']}, free {_moment(cap['frees_up_at']) or 'never'}",
         )
-    return [table, _verdict(result, f"{result['granted']} of {len(missing)} were granted.")]
+    return [table, _verdict(result, recovered(result))]
+
+
+def recovered(result: Mapping[str, Any]) -> str:
+    """Return in a sentence what a recovery came to."""
+    queued = f", {result['queued']} queued for later" if result["queued"] else ""
+    return f"{result['granted']} of {len(result['missing'])} were granted{queued}."
 
 
 def recovery_plan(missing: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Mend claims: recover, override, recalculate; queue or open them.",
 )
 LIMIT_MAX = 10_000
+_NOTHING_DONE = {"granted": 0, "queued": 0}
 
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this, only say what is due.")]
 BackupTo = Annotated[
@@ -53,12 +54,12 @@ def recover_command(
 ) -> None:
     """Find purchases that were paid for and never claimed; with --apply, claim them.
 
-    Caps hold: what is beyond one stays claimable and is listed. A copy of the users' claims and
-    wallets is written before the first change.
+    Caps hold: what is beyond one stays claimable and is listed. While claims are queued these are
+    queued too. A copy of the users' claims and wallets is written before the first change.
     """
     with answering(as_json), joined(data) as deployment:
         missing = ask(deployment, lambda bank: bank.read("find_missing_claims", limit))
-        result: dict[str, Any] = {"missing": missing, "applied": False, "granted": 0, "refused": []}
+        result = {"missing": missing, "applied": False, **_NOTHING_DONE, "refused": []}
         if apply:
             with guarding(
                 deployment.url(), views.recovery_plan(missing), confirm, as_json=as_json
@@ -67,21 +68,21 @@ def recover_command(
                     result |= ask(
                         deployment, lambda bank: _recover(bank, missing, backup_to, as_json)
                     )
-                operation.result = f"{result['granted']} of {len(missing)} were granted."
+                operation.result = views.recovered(result)
         show(as_json, result, *views.recovery(result))
 
 
 async def _recover(
     bank: Bank, missing: list[dict[str, Any]], backup_to: Path, quiet: bool
 ) -> dict[str, Any]:
-    result: dict[str, Any] = {"applied": True, "granted": 0, "refused": []}
+    result: dict[str, Any] = {"applied": True, **_NOTHING_DONE, "refused": []}
     result["backup"] = str(await _back_up(bank, missing, backup_to))
     for one in track(missing, "Claiming", console=console(stderr=True), disable=quiet):
         outcome = await bank.claim_purchase(
             user_id=one["user_id"], sku=one["sku"], tx_id=one["tx_id"], actor=actor()
         )
         if outcome.done:
-            result["granted"] += 1
+            result["queued" if outcome.queued else "granted"] += 1
         else:
             result["refused"].append({"tx_id": one["tx_id"], "code": outcome.code})
     return result

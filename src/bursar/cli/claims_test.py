@@ -61,6 +61,26 @@ def test_recover_shows_first_and_grants_once(admin: psycopg.Connection, tmp_path
     assert Path(done["backup"]).stat().st_mode & 0o777 == 0o600
 
 
+def test_what_recover_only_queues_is_not_told_as_granted(
+    admin: psycopg.Connection, tmp_path: Path
+) -> None:
+    bought(admin, "ann")
+    admin.execute(
+        """UPDATE public.store_config SET value = '{"mode": "queue"}' WHERE key = 'claims_mode'"""
+    )
+
+    told = run("claims", "recover", "--apply", "--backup-to", str(tmp_path))
+    done = run_json("claims", "recover", "--apply", "--backup-to", str(tmp_path))
+
+    assert "0 of 1 were granted, 1 queued for later." in " ".join(told.stdout.split())
+    assert (done["granted"], done["queued"], done["refused"]) == (0, 1, [])
+    assert shields(admin, "ann") in (None, 0)
+    [(result,)] = admin.execute(
+        "SELECT result FROM bursar.operation ORDER BY id DESC LIMIT 1"
+    ).fetchall()
+    assert result == "0 of 1 were granted, 1 queued for later."
+
+
 def test_an_override_grants_beyond_the_cap_and_says_why(admin: psycopg.Connection) -> None:
     first, second = bought(admin, "ann"), bought(admin, "ann")
     run_json("claims", "override", "ann", SHIELD, first, "--reason", "made good")
