@@ -87,8 +87,8 @@ def a_top_up(ledger: Ledger) -> Sequence[Event]:
     )
 
 
-def one_lead_is_gone(ledger: Ledger) -> Sequence[Event]:
-    """It was bought by somebody else when the reservation had lapsed."""
+def without_one_lead(ledger: Ledger) -> Payment:
+    """A checkout of three leads, one of which somebody else bought when it had lapsed."""
     made = three_leads(ledger)
     payment = checkout(ledger, BUYER, made)
     ledger.admin.execute(
@@ -96,6 +96,11 @@ def one_lead_is_gone(ledger: Ledger) -> Sequence[Event]:
     )
     done(ledger.one("grant", owner_id=EVE, asset="workspace_credit", amount=100))
     done(buy(ledger, EVE, made[1:2]))
+    return payment
+
+
+def one_lead_is_gone(ledger: Ledger) -> Sequence[Event]:
+    payment = without_one_lead(ledger)
     return (
         payment.completed(),
         payment.expired(),
@@ -107,13 +112,7 @@ def one_lead_is_gone(ledger: Ledger) -> Sequence[Event]:
 
 def what_is_owed_is_lost_by_a_dispute(ledger: Ledger) -> Sequence[Event]:
     """The buyer's bank takes back the money of the lead that was gone, before we do."""
-    made = three_leads(ledger)
-    payment = checkout(ledger, BUYER, made)
-    ledger.admin.execute(
-        "UPDATE public.marketplace_purchase_items SET reserved_until = now() - interval '1 hour'"
-    )
-    done(ledger.one("grant", owner_id=EVE, asset="workspace_credit", amount=100))
-    done(buy(ledger, EVE, made[1:2]))
+    payment = without_one_lead(ledger)
     return (
         payment.completed(),
         payment.refunded(20),

@@ -105,6 +105,12 @@ class Ledger:
             "UPDATE public.stopped_clock SET now = now + %s", [timedelta(seconds=seconds)]
         )
 
+    def is_blocked(self, session: psycopg.Connection) -> bool:
+        """Whether a session waits for a lock that another one holds."""
+        return bool(
+            self.value("SELECT cardinality(pg_blocking_pids(%s)) > 0", session.info.backend_pid)
+        )
+
     @contextmanager
     def held_by_somebody(
         self, query: LiteralString, *arguments: object

@@ -5,7 +5,6 @@ holds the first one already: then two batches would wait for each other.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from typing import LiteralString
 
@@ -14,7 +13,7 @@ import pytest
 
 from tests.ledger_in_sql import Ledger, Outcome, done
 from tests.market import ASSET, buy, lead, leads, new_id, reserve
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
@@ -34,16 +33,12 @@ def waiting_batch(
     outcomes: list[Outcome] = []
     patient = ledger.database.connect("service_role")
     patient.execute("SET lock_timeout = '60s'")
-    pid = patient.info.backend_pid
     with ledger.held_by_somebody(*held) as somebody:
         asking = threading.Thread(
             target=lambda: outcomes.extend(ledger.ask(verb, requests, patient))
         )
         asking.start()
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not ledger.value("SELECT cardinality(pg_blocking_pids(%s))", pid):
-            assert time.monotonic() < deadline, "It does not wait."
-            time.sleep(0.01)
+        wait_until(lambda: ledger.is_blocked(patient))
         with ledger.database.connect(autocommit=False) as looker:
             look(looker)
             looker.rollback()

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from tests.at_once import at_once
+from tests.at_once import at_once, patient
 from tests.ledger_in_sql import Ledger, Outcome, done
 
 SERVICE = {"role": "service_role"}
@@ -101,8 +101,7 @@ def repeated_at_once(ledger: Ledger, many: int, verb: str, **request: object) ->
     """Send the same request many times at once, each on a connection of its own."""
 
     def ask(_: int, connection: psycopg.Connection) -> Outcome:
-        connection.execute("SET lock_timeout = '30s'")
-        return ledger.one(verb, connection, **request)
+        return ledger.one(verb, patient(connection), **request)
 
     return at_once(ledger.database, many, ask, "service_role")
 

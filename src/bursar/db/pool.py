@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import re
 import socket
@@ -249,21 +250,21 @@ async def _prepare(
         asking.result()
     except BaseException:
         if not asking.done():
-            _cut(connection)
+            with contextlib.suppress(psycopg.Error):
+                cut(connection.fileno())
             await asyncio.wait([asking])
             asking.exception()  # That it was cut is no news.
         await connection.close()
         raise
 
 
-def _cut(connection: AsyncConnection) -> None:
-    """End a connection whose peer is silent, so that whoever waits for it hears of it at once."""
-    with contextlib.suppress(OSError, psycopg.Error):
-        handle = socket.socket(fileno=connection.fileno())
-        try:
-            handle.shutdown(socket.SHUT_RDWR)
-        finally:
-            handle.detach()  # The descriptor is psycopg's to close.
+def cut(descriptor: int) -> None:
+    """End the connection on this socket, whose peer is silent: who waits for it hears of it now.
+
+    The descriptor stays open, and is its owner's to close.
+    """
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as handle:
+        handle.shutdown(socket.SHUT_RDWR)
 
 
 async def _configure(

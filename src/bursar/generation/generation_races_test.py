@@ -100,13 +100,7 @@ def test_a_product_that_goes_while_a_request_waits_costs_nobody_a_credit(
 
     with ThreadPoolExecutor(1) as pool, ledger.held_by_somebody(HOLD_WALLET, user) as editing:
         request = pool.submit(ledger.one, verb, caller, **asked)
-        wait_until(
-            lambda: bool(
-                ledger.value(
-                    "SELECT cardinality(pg_blocking_pids(%s)) > 0", caller.info.backend_pid
-                )
-            )
-        )
+        wait_until(lambda: ledger.is_blocked(caller))
         editing.execute("DELETE FROM public.generation_products WHERE product = %s", [product])
         editing.commit()
         outcome = request.result(PATIENCE_SECONDS)

@@ -7,12 +7,12 @@ a result is, and which error it means.
 
 import asyncio
 import contextlib
-import os
-import socket
 from typing import Any
 
 import psycopg
 from psycopg import pq
+
+from bursar.db.pool import cut
 
 _NAME_BYTES_MAX = 63  # What the server keeps of a name.
 _NAME = "bursar_"
@@ -73,8 +73,7 @@ class Exchange:
     def cut(self) -> None:
         """End a connection that no longer answers, so that whoever waits for it hears of it."""
         if self._socket is not None:
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._socket)) as handle:
-                handle.shutdown(socket.SHUT_RDWR)
+            cut(self._socket)
             self._watch_again()
 
     async def _answered(self) -> pq.abc.PGresult:

@@ -130,12 +130,10 @@ async def test_of_a_lost_batch_that_is_then_rejected_the_good_are_told_the_other
 async def test_a_try_that_was_lost_and_holds_its_wallet_is_unknown_and_its_key_tells(
     open_engine: OpenEngine, relay: Relay, stand_in: ScratchDatabase, holder: psycopg.Connection
 ) -> None:
-    stand_in.connect().execute("INSERT INTO bursar.purse VALUES ('ada')")
+    stand_in.sql("INSERT INTO bursar.purse VALUES ('ada')")
     engine = await open_engine(relay.url, lanes=1, busy_timeout_ms=200, **PATIENT)
     sent = asyncio.create_task(engine.call("spend", purchase(key="k1")))
-    await on_its_way(engine)
-    await until(lambda: waits(stand_in))
-    relay.cut()
+    await lose(engine, relay, stand_in)
     with pytest.raises(OutcomeUnknown) as caught:
         await sent
     assert caught.value.key == "k1"
@@ -149,12 +147,10 @@ async def test_a_try_that_was_lost_and_holds_its_wallet_is_unknown_and_its_key_t
 async def test_a_try_that_was_lost_is_told_when_its_wallet_is_let_go_in_time(
     open_engine: OpenEngine, relay: Relay, stand_in: ScratchDatabase, holder: psycopg.Connection
 ) -> None:
-    stand_in.connect().execute("INSERT INTO bursar.purse VALUES ('ada')")
+    stand_in.sql("INSERT INTO bursar.purse VALUES ('ada')")
     engine = await open_engine(relay.url, lanes=1, busy_timeout_ms=600_000, **PATIENT)
     sent = asyncio.create_task(engine.call("spend", purchase(key="k1")))
-    await on_its_way(engine)
-    await until(lambda: waits(stand_in))
-    relay.cut()
+    await lose(engine, relay, stand_in)
     await until(lambda: engine.statistics.busy_seen > 0)
     holder.rollback()
     assert (await sent)["replayed"] is True
@@ -165,23 +161,29 @@ async def test_a_try_that_was_lost_is_told_when_its_wallet_is_let_go_in_time(
 async def test_a_try_that_was_lost_is_unknown_too_when_the_engine_closes(
     open_engine: OpenEngine, relay: Relay, stand_in: ScratchDatabase, holder: psycopg.Connection
 ) -> None:
-    stand_in.connect().execute("INSERT INTO bursar.purse VALUES ('ada')")
+    stand_in.sql("INSERT INTO bursar.purse VALUES ('ada')")
     engine = await open_engine(relay.url, lanes=1, busy_timeout_ms=600_000, **PATIENT)
     sent = asyncio.create_task(engine.call_batch("spend", [purchase(key="k1")]))
-    await on_its_way(engine)
-    await until(lambda: waits(stand_in))
-    relay.cut()
+    await lose(engine, relay, stand_in)
     await until(lambda: engine.statistics.busy_seen > 0)
     await engine.close()
     assert [(told["status"], told["key"]) for told in await sent] == [("unknown", "k1")]
 
 
+async def lose(engine: Engine, relay: Relay, database: ScratchDatabase) -> None:
+    """Cut the wire once the batch on its way waits for the holder."""
+    await on_its_way(engine)
+    await until(lambda: waits(database))
+    relay.cut()
+
+
 def waits(database: ScratchDatabase) -> bool:
     """Whether a batch waits for the holder, and has its wallet."""
-    row = database.connect().execute(
-        "SELECT FROM pg_locks WHERE NOT granted AND relation = 'bursar.effect'::regclass"
+    return bool(
+        database.sql(
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'bursar.effect'::regclass"
+        )
     )
-    return row.fetchone() is not None
 
 
 async def key_tells(engine: Engine) -> bool:

@@ -1,6 +1,5 @@
 """Whether a lead can be had: what stands in the way, in which order, for whom, and when."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,6 +16,7 @@ from tests.market import (
     purchase_status,
     reserve,
 )
+from tests.patience import wait_until
 
 pytestmark = pytest.mark.postgres_versions("15", "18")
 
@@ -252,10 +252,7 @@ def test_a_lead_that_changes_hands_meanwhile_is_asked_for_again(ledger: Ledger) 
         asked = pool.submit(
             ledger.one, VERBS[0], patient, buyer_workspace_id=buyer, lead_ids=[lead_id]
         )
-        while not ledger.value(
-            "SELECT cardinality(pg_blocking_pids(%s)) > 0", patient.info.backend_pid
-        ):
-            time.sleep(0.01)
+        wait_until(lambda: ledger.is_blocked(patient))
         holder.commit()
         assert code(asked.result()) == "BUSY"
 

@@ -15,9 +15,6 @@ SERVICE = {"role": "service_role"}
 LOCK: LiteralString = (
     "SELECT user_id::text FROM public.user_credits WHERE user_id = %s FOR UPDATE NOWAIT"
 )
-WAITS: LiteralString = (
-    "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
-)
 
 
 def buy(ledger: Ledger, **request: object) -> Outcome:
@@ -85,7 +82,7 @@ def test_the_lower_wallet_is_locked_first_whichever_index_finds_them(
                 purchase = pool.submit(
                     ledger.one, "purchase_reward", caller, caller=SERVICE, key=new_id(), **asked
                 )
-                wait_until(lambda: ledger.rows(WAITS, caller.info.backend_pid) == [(1,)])
+                wait_until(lambda: ledger.is_blocked(caller))
                 assert ledger.rows(LOCK, high) == [(high,)]
             done(purchase.result(PATIENCE_SECONDS))
 
@@ -109,7 +106,7 @@ def test_a_reward_that_is_deleted_meanwhile_is_not_found(ledger: Ledger, company
         purchase = pool.submit(
             ledger.ask, "purchase_reward", [asked, *[{"caller": SERVICE}] * company], caller
         )
-        wait_until(lambda: ledger.rows(WAITS, caller.info.backend_pid) == [(1,)])
+        wait_until(lambda: ledger.is_blocked(caller))
         deleting.commit()
         outcome = purchase.result(PATIENCE_SECONDS)[0]
 
